@@ -1,0 +1,172 @@
+"""Access that stands: making it on approval, ending it, and what an app holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal import apps, credentials
+from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus, ReviewStage, StageState
+from portal.accounts import Right, User
+from portal.apps import DeveloperApp
+from portal.credentials import Credential
+from portal.db import db, lock, now
+from portal.errors import Conflict, NotAllowed, NotFound
+from portal.events import EventKind, record
+
+
+def provision(request: AccessRequest, *, by: User | None) -> Credential:
+    """Make a grant for each product of an approved request, on one credential of the request's app.
+
+    The only place where grants are made. Raises Conflict when the app or the chosen credential has ended meanwhile,
+    a product is no longer open, or the app holds such access already; then nothing is made and nothing is approved.
+    """
+    _refuse_if_over(request)
+    end_expired(request.app)
+    credential = _credential_for(request, by)
+    for item in request.items:
+        grant = Grant(
+            request=request,
+            app=request.app,
+            product=item.product,
+            plan=request.plan,
+            credential=credential,
+            scopes=item.scopes,
+            ends_at=credential.expires_at,
+        )
+        db.session.add(grant)
+        record(EventKind.ACCESS_GRANTED, subject=grant, by=by, after={"scopes": item.scopes, "ends_at": grant.ends_at})
+    request.credential = credential
+    return credential
+
+
+def revoke_access(grant: Grant, *, by: User, reason: str) -> None:
+    """End an app's access to one product at once; the credential goes with its last product.
+
+    The app's owner and people who may revoke access can. Raises Conflict when it has ended already.
+    """
+    if not (grant.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):
+        raise NotAllowed("You may not revoke this access.")
+    credential = lock(Credential, grant.credential_id)
+    locked = lock(Grant, grant.id)
+    if locked is None or credential is None:
+        raise NotFound("There is no such access.")
+    _revoke(locked, by, reason)
+    if credential.is_live and not _active_grants(Grant.credential_id == credential.id):
+        credentials.revoke(credential, by=by, reason=reason or "Its last access was revoked.")
+
+
+def revoke_credential(credential: Credential, *, by: User, reason: str = "") -> None:
+    """End a credential and everything that it opened, at once. Raises as ``credentials.revoke`` does."""
+    locked = credentials.revoke(credential, by=by, reason=reason)
+    for grant in _active_grants(Grant.credential_id == locked.id):
+        _revoke(grant, by, reason)
+
+
+def delete_app(app: DeveloperApp, *, by: User) -> None:
+    """Take an app away: pending requests are withdrawn, credentials and access end at once, history stays (I14)."""
+    locked = lock(DeveloperApp, app.id)
+    if locked is None or not locked.is_editable_by(by):
+        raise NotAllowed("Only the owner of an app can delete it.")
+    pending = select(AccessRequest.id).where(
+        AccessRequest.app_id == app.id, AccessRequest.status == RequestStatus.PENDING
+    )
+    for request_id in db.session.scalars(pending).all():
+        request = lock(AccessRequest, request_id)
+        if request is not None and request.is_pending:
+            close_as_withdrawn(request, by=by, reason="The app was deleted.")
+    for credential in credentials.credentials_of(locked):
+        if credential.is_live:
+            revoke_credential(credential, by=by, reason="The app was deleted.")
+    apps.mark_deleted(locked, by=by)
+
+
+def close_as_withdrawn(request: AccessRequest, *, by: User, reason: str = "") -> None:
+    """Close a locked request as withdrawn, with its unanswered stages. Raises Conflict when it was decided."""
+    request.move_to(RequestStatus.WITHDRAWN)
+    cancel_unanswered(request)
+    record(EventKind.REQUEST_WITHDRAWN, subject=request, by=by, reason=reason)
+
+
+def cancel_unanswered(request: AccessRequest) -> None:
+    """Nobody needs to answer any more."""
+    for stage in request.stages:
+        if stage.state in {StageState.WAITING, StageState.OPEN}:
+            stage.state = StageState.CANCELLED
+
+
+def grants_of(app: DeveloperApp) -> Sequence[Grant]:
+    """Every access the app has or had, those that stand first, the newest first."""
+    query = select(Grant).where(Grant.app_id == app.id).order_by(Grant.state, Grant.id.desc())
+    query = query.options(joinedload(Grant.product), joinedload(Grant.plan), joinedload(Grant.credential))
+    return db.session.scalars(query).all()
+
+
+def find_grant(grant_id: int, *, app: DeveloperApp) -> Grant | None:
+    """This access of this app; None when the app has no such one."""
+    grant = db.session.get(Grant, grant_id)
+    return grant if grant is not None and grant.app_id == app.id else None
+
+
+def pending_requests_of(app: DeveloperApp) -> Sequence[AccessRequest]:
+    """The app's requests that nobody has decided, the newest first."""
+    query = (
+        select(AccessRequest)
+        .where(AccessRequest.app_id == app.id, AccessRequest.status == RequestStatus.PENDING)
+        .options(
+            joinedload(AccessRequest.plan),
+            selectinload(AccessRequest.items).joinedload(RequestItem.product),
+            selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees),
+        )
+    )
+    return db.session.scalars(query.order_by(AccessRequest.id.desc())).all()
+
+
+def end_expired(app: DeveloperApp | None = None) -> int:
+    """Give access whose time is over the state that it already has in effect, for one app or all; says how many."""
+    over = select(Grant).where(Grant.state == GrantState.ACTIVE, Grant.ends_at <= now())
+    over = over.where(Grant.app_id == app.id) if app is not None else over
+    ended = db.session.scalars(over.limit(1000)).all()
+    for grant in ended:
+        grant.state = GrantState.EXPIRED
+    if ended:
+        db.session.flush()
+    return len(ended)
+
+
+def _refuse_if_over(request: AccessRequest) -> None:
+    if not request.app.is_live:
+        raise Conflict(f"The app {request.app.name} has been deleted, so {request.number} cannot be approved.")
+    if not request.requester.active:
+        raise Conflict(f"The account of {request.requester.display_name} is closed, so {request.number} cannot be approved.")
+    closed = [product.name for product in request.products if not product.is_open]
+    if closed:
+        raise Conflict(f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason.")
+
+
+def _credential_for(request: AccessRequest, by: User | None) -> Credential:
+    if request.credential_id is None:
+        return credentials.issue(
+            request.app,
+            request.plan,
+            request.auth_method,
+            name=request.credential_name,
+            lifetime_days=request.terms["credential_lifetime_days"],
+            by=by,
+        )
+    credential = lock(Credential, request.credential_id)
+    if credential is None or not credential.is_live:
+        raise Conflict(f"The credential that {request.number} should extend has ended. Reject it with a reason.")
+    return credential
+
+
+def _revoke(grant: Grant, by: User, reason: str) -> None:
+    grant.revoke(reason)
+    record(EventKind.ACCESS_REVOKED, subject=grant, by=by, reason=reason)
+
+
+def _active_grants(*where: object) -> Sequence[Grant]:
+    query = select(Grant).where(Grant.state == GrantState.ACTIVE, or_(*where))  # type: ignore[arg-type]
+    return db.session.scalars(query).all()

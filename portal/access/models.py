@@ -1,0 +1,298 @@
+"""The ask and the answer: carts, access requests with their review stages, and grants."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, AuthMethod, Catalogue, Plan
+from portal.credentials import Credential
+from portal.db import Base, now, pk, words
+from portal.errors import Conflict
+
+
+class CartItem(Base):
+    """A product that a consumer means to ask for, on the terms of a plan, from a catalogue."""
+
+    __tablename__ = "cart_item"
+
+    id: Mapped[pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id", ondelete="CASCADE"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id", ondelete="CASCADE"), index=True)
+    catalogue_id: Mapped[int] = mapped_column(ForeignKey("catalogue.id", ondelete="CASCADE"), index=True)
+    added_at: Mapped[datetime] = mapped_column(default=now)
+
+    product: Mapped[ApiProduct] = relationship(lazy="joined", innerjoin=True)
+    plan: Mapped[Plan] = relationship(lazy="joined", innerjoin=True)
+    catalogue: Mapped[Catalogue] = relationship(lazy="joined", innerjoin=True)
+
+    __table_args__ = (UniqueConstraint("user_id", "product_id"),)
+
+
+class RequestStatus(StrEnum):
+    """Where an access request stands; the only words for it anywhere."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+
+
+REQUEST_MOVES: dict[RequestStatus, frozenset[RequestStatus]] = {
+    RequestStatus.PENDING: frozenset(set(RequestStatus) - {RequestStatus.PENDING}),
+    RequestStatus.APPROVED: frozenset(),
+    RequestStatus.REJECTED: frozenset(),
+    RequestStatus.WITHDRAWN: frozenset(),
+    RequestStatus.EXPIRED: frozenset(),
+}
+
+
+class AccessRequest(Base):
+    """What a developer asked for, and what came of it."""
+
+    __tablename__ = "access_request"
+
+    id: Mapped[pk]
+    batch: Mapped[str] = mapped_column(String(32), index=True)
+    requester_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+    app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
+    catalogue_name: Mapped[str] = mapped_column(String(120))
+    auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod))
+    credential_id: Mapped[int | None] = mapped_column(ForeignKey("credential.id"), index=True)
+    credential_name: Mapped[str] = mapped_column(String(120), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+    status: Mapped[RequestStatus] = mapped_column(words(RequestStatus), default=RequestStatus.PENDING)
+    auto_approved: Mapped[bool] = mapped_column(default=False)
+    terms: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    content_hash: Mapped[str] = mapped_column(String(64))
+    submitted_at: Mapped[datetime] = mapped_column(default=now)
+    decided_at: Mapped[datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+    requester: Mapped[User] = relationship()
+    app: Mapped[DeveloperApp] = relationship()
+    plan: Mapped[Plan] = relationship()
+    credential: Mapped[Credential | None] = relationship()
+    items: Mapped[list[RequestItem]] = relationship(back_populates="request", order_by="RequestItem.id")
+    stages: Mapped[list[ReviewStage]] = relationship(
+        back_populates="request", order_by="(ReviewStage.position, ReviewStage.id)"
+    )
+
+    __table_args__ = (
+        Index("ix_access_request_requester_id_id", "requester_id", "id"),
+        Index("ix_access_request_status_id", "status", "id"),
+        Index("ix_access_request_requester_id_plan_id_submitted_at", "requester_id", "plan_id", "submitted_at"),
+        {"sqlite_autoincrement": True},
+    )
+    __mapper_args__ = {"version_id_col": version}  # of two reviewers at once, the second is refused
+
+    @property
+    def number(self) -> str:
+        """The public number, such as AR-2026-000001; made from a key that is never given out twice."""
+        return f"AR-{self.submitted_at.year}-{self.id:06d}"
+
+    label = number
+
+    @property
+    def products(self) -> list[ApiProduct]:
+        """The products that were asked for."""
+        return [item.product for item in self.items]
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether nobody has decided yet."""
+        return self.status is RequestStatus.PENDING
+
+    @property
+    def open_stages(self) -> list[ReviewStage]:
+        """The stages whose turn it is; several when they are answered side by side."""
+        return [stage for stage in self.stages if stage.state is StageState.OPEN]
+
+    @property
+    def status_text(self) -> str:
+        """The status as people read it; it names who is awaited when several stages exist."""
+        if self.is_pending and len(self.stages) > 1 and self.open_stages:
+            return f"Pending {self.open_stages[0].name.lower()} approval"
+        return self.status.value.capitalize()
+
+    def move_to(self, status: RequestStatus) -> None:
+        """Close the request. Raises Conflict when it is closed already."""
+        if status not in REQUEST_MOVES[self.status]:
+            raise Conflict(f"{self.number} has already been {self.status}.")
+        self.status = status
+        self.decided_at = now()
+        for item in self.items:
+            item.is_open = False
+
+
+class RequestItem(Base):
+    """One product of a request. While the request is open, no second one may ask the same for the same app."""
+
+    __tablename__ = "access_request_item"
+
+    id: Mapped[pk]
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"))
+    app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"))
+    scopes: Mapped[list[str]] = mapped_column(default=list)
+    is_open: Mapped[bool] = mapped_column(default=True)
+
+    request: Mapped[AccessRequest] = relationship(back_populates="items")
+    product: Mapped[ApiProduct] = relationship()
+
+    __table_args__ = (
+        Index("ix_access_request_item_product_id_request_id", "product_id", "request_id"),
+        Index(
+            "uq_access_request_item_open",
+            "app_id",
+            "product_id",
+            unique=True,
+            sqlite_where=text("is_open"),
+            postgresql_where=text("is_open"),
+        ),
+    )
+
+
+class StageState(StrEnum):
+    """Where a review stage stands."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+
+
+class ReviewStage(Base):
+    """One answer that a request needs. Stages of the same position are open side by side."""
+
+    __tablename__ = "review_stage"
+
+    id: Mapped[pk]
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
+    key: Mapped[str] = mapped_column(String(40))
+    name: Mapped[str] = mapped_column(String(120))
+    because: Mapped[str] = mapped_column(Text, default="")
+    position: Mapped[int] = mapped_column(default=1)
+    state: Mapped[StageState] = mapped_column(words(StageState), default=StageState.WAITING)
+    opened_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]
+    reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"), index=True)
+    comment: Mapped[str] = mapped_column(Text, default="")
+
+    request: Mapped[AccessRequest] = relationship(back_populates="stages")
+    reviewer: Mapped[User | None] = relationship()
+    assignees: Mapped[list[StageAssignee]] = relationship(back_populates="stage", order_by="StageAssignee.id")
+
+    __table_args__ = (Index("ix_review_stage_state_request_id", "state", "request_id"),)
+
+    @property
+    def label(self) -> str:
+        """How records call this stage."""
+        return f"{self.request.number}, {self.name.lower()} approval"
+
+    def open(self) -> None:
+        """Let the reviewers of this stage answer."""
+        self.state, self.opened_at = StageState.OPEN, now()
+
+    def close(self, verdict: StageState, *, by: User, comment: str) -> None:
+        """Record the answer of a reviewer whose turn it is. Raises Conflict when it is not open."""
+        if self.state is not StageState.OPEN:
+            raise Conflict("This stage has already been decided.")
+        self.state, self.reviewer, self.comment, self.decided_at = verdict, by, comment, now()
+
+
+class StageAssignee(Base):
+    """A person who was asked to answer a stage, as things stood when it opened."""
+
+    __tablename__ = "stage_assignee"
+
+    id: Mapped[pk]
+    stage_id: Mapped[int] = mapped_column(ForeignKey("review_stage.id"))
+    user_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+
+    stage: Mapped[ReviewStage] = relationship(back_populates="assignees")
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (
+        UniqueConstraint("stage_id", "user_id"),
+        Index("ix_stage_assignee_user_id_stage_id", "user_id", "stage_id"),
+    )
+
+
+class GrantState(StrEnum):
+    """Whether an access still stands."""
+
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class Grant(Base):
+    """The access of one app to one product, on the terms that were approved."""
+
+    __tablename__ = "access_grant"
+
+    id: Mapped[pk]
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
+    app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
+    credential_id: Mapped[int] = mapped_column(ForeignKey("credential.id"), index=True)
+    scopes: Mapped[list[str]] = mapped_column(default=list)
+    state: Mapped[GrantState] = mapped_column(words(GrantState), default=GrantState.ACTIVE)
+    starts_at: Mapped[datetime] = mapped_column(default=now)
+    ends_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+    request: Mapped[AccessRequest] = relationship()
+    app: Mapped[DeveloperApp] = relationship()
+    product: Mapped[ApiProduct] = relationship()
+    plan: Mapped[Plan] = relationship()
+    credential: Mapped[Credential] = relationship()
+
+    __table_args__ = (
+        Index(
+            "uq_access_grant_live",
+            "app_id",
+            "product_id",
+            unique=True,
+            sqlite_where=text("state = 'active'"),
+            postgresql_where=text("state = 'active'"),
+        ),
+    )
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def label(self) -> str:
+        """How records call this access."""
+        return f"{self.product.name} for {self.app.name}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the access stands now."""
+        return self.state is GrantState.ACTIVE and (self.ends_at is None or now() < self.ends_at)
+
+    @property
+    def status(self) -> str:
+        """The state as people read it; access whose time is over is expired, worker or not."""
+        if self.state is GrantState.ACTIVE and not self.is_live:
+            return "Expired"
+        return self.state.value.capitalize()
+
+    def revoke(self, reason: str) -> None:
+        """End the access. Raises Conflict when it has ended already."""
+        if self.state is not GrantState.ACTIVE:
+            raise Conflict("This access has already been revoked.")
+        self.state, self.revoked_at, self.revoked_reason = GrantState.REVOKED, now(), reason

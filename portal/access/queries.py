@@ -1,0 +1,169 @@
+"""Reading requests, always as somebody may see them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from portal.access.models import (
+    AccessRequest,
+    RequestItem,
+    RequestStatus,
+    ReviewStage,
+    StageAssignee,
+    StageState,
+)
+from portal.accounts import Right, User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, product_owner
+
+from portal.db import db
+
+_NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
+
+
+def find_request(number: str, *, seen_by: User) -> AccessRequest | None:
+    """The request with this public number as this person may see it; None when it is not theirs to see."""
+    request_id = _id_of(number)
+    if request_id is None:
+        return None
+    query = select(AccessRequest).where(AccessRequest.id == request_id, _visible_to(seen_by)).options(*_whole())
+    request = db.session.scalars(query).one_or_none()
+    return request if request is not None and request.number == number else None
+
+
+def requests_numbered(numbers: Sequence[str], *, seen_by: User) -> Sequence[AccessRequest]:
+    """Those of these requests that this person may see."""
+    ids = [i for number in numbers if (i := _id_of(number)) is not None]
+    query = select(AccessRequest).where(AccessRequest.id.in_(ids), _visible_to(seen_by)).options(*_whole())
+    return db.session.scalars(query).all()
+
+
+def requests_of(
+    requester: User, *, status: str = "", before_id: int | None = None, size: int = 25
+) -> Sequence[AccessRequest]:
+    """The person's own requests in every state, the newest first, paged by key."""
+    query = select(AccessRequest).where(AccessRequest.requester_id == requester.id)
+    return _page(query, status, before_id, size)
+
+
+def queue(
+    *,
+    seen_by: User,
+    status: str = "",
+    search: str = "",
+    mine: bool = False,
+    before_id: int | None = None,
+    after_id: int | None = None,
+    size: int = 50,
+) -> Sequence[AccessRequest]:
+    """The requests that this person may see, paged by key.
+
+    Pending ones come oldest first (``after_id`` pages on), all others newest first (``before_id``). ``mine`` keeps
+    those that wait for this person; ``search`` matches number, requester, app and product.
+    """
+    query = select(AccessRequest).where(_visible_to(seen_by))
+    if mine:
+        query = query.where(_waits_for(seen_by))
+    if search.strip():
+        query = query.where(_matches(search.strip()))
+    if status == RequestStatus.PENDING and before_id is None:
+        query = query.where(AccessRequest.status == status)
+        if after_id is not None:
+            query = query.where(AccessRequest.id > after_id)
+        return db.session.scalars(query.options(*_listed()).order_by(AccessRequest.id).limit(size)).unique().all()
+    return _page(query, status, before_id, size)
+
+
+def count_waiting_for(person: User, *, most: int = 100) -> int:
+    """How many requests wait for this person; counts to ``most`` and no further."""
+    waiting = select(AccessRequest.id).where(AccessRequest.status == RequestStatus.PENDING, _waits_for(person))
+    return db.session.scalar(select(func.count()).select_from(waiting.limit(most).subquery())) or 0
+
+
+def oldest_waiting_for(person: User) -> datetime | None:
+    """Since when the oldest request waits for this person."""
+    query = select(AccessRequest.submitted_at).where(
+        AccessRequest.status == RequestStatus.PENDING, _waits_for(person)
+    )
+    return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
+
+
+def _page(query: Any, status: str, before_id: int | None, size: int) -> Sequence[AccessRequest]:
+    if status:
+        query = query.where(AccessRequest.status == status)
+    if before_id is not None:
+        query = query.where(AccessRequest.id < before_id)
+    query = query.options(*_listed()).order_by(AccessRequest.id.desc()).limit(size)
+    return list(db.session.scalars(query).unique())
+
+
+def _id_of(number: str) -> int | None:
+    match = _NUMBER.fullmatch(number)
+    return int(match[2]) if match and int(match[2]) < 2**63 else None
+
+
+def _visible_to(person: User) -> ColumnElement[bool]:
+    """Own requests; those one is asked to answer or whose product one owns; all, for those who may see all."""
+    if person.may(Right.SEE_ALL_REQUESTS):
+        return AccessRequest.id.is_not(None)
+    own = AccessRequest.requester_id == person.id
+    if not person.may(Right.SEE_REQUESTS):
+        return own
+    asked = select(ReviewStage.request_id).join(StageAssignee).where(StageAssignee.user_id == person.id)
+    owned = (
+        select(RequestItem.request_id)
+        .join(product_owner, product_owner.c.product_id == RequestItem.product_id)
+        .where(product_owner.c.user_id == person.id)
+    )
+    return or_(own, AccessRequest.id.in_(asked), AccessRequest.id.in_(owned))
+
+
+def _waits_for(person: User) -> ColumnElement[bool]:
+    asked = select(StageAssignee.id).where(
+        StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id
+    )
+    stage = select(ReviewStage.id).where(
+        ReviewStage.request_id == AccessRequest.id, ReviewStage.state == StageState.OPEN, asked.exists()
+    )
+    return and_(AccessRequest.status == RequestStatus.PENDING, stage.exists())
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    request_id = _id_of(search.upper())
+    if request_id is not None:
+        return AccessRequest.id == request_id
+    people = select(User.id).where(
+        or_(User.email.icontains(search, autoescape=True), User.name.icontains(search, autoescape=True))
+    )
+    apps = select(DeveloperApp.id).where(DeveloperApp.name.icontains(search, autoescape=True))
+    products = (
+        select(RequestItem.request_id).join(ApiProduct).where(ApiProduct.name.icontains(search, autoescape=True))
+    )
+    return or_(
+        AccessRequest.requester_id.in_(people), AccessRequest.app_id.in_(apps), AccessRequest.id.in_(products)
+    )
+
+
+def _listed() -> list[Any]:
+    """What a list row shows, loaded in a fixed number of queries."""
+    return [
+        joinedload(AccessRequest.requester),
+        joinedload(AccessRequest.app),
+        joinedload(AccessRequest.plan),
+        selectinload(AccessRequest.items).joinedload(RequestItem.product),
+        selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
+    ]
+
+
+def _whole() -> list[Any]:
+    return [
+        *_listed(),
+        joinedload(AccessRequest.credential),
+        selectinload(AccessRequest.stages).joinedload(ReviewStage.reviewer),
+    ]

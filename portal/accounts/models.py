@@ -1,0 +1,110 @@
+"""People, their organisations, and the sessions in which they are signed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask_security.core import RoleMixin, UserMixin
+from sqlalchemy import Column, ForeignKey, Index, String, Table, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.accounts.rights import ROLE_RIGHTS, Right, RoleName
+from portal.db import Base, key, now, pk
+
+
+class Organisation(Base):
+    """A company or group that people and apps belong to. Exactly one is the default, for people on their own."""
+
+    __tablename__ = "organisation"
+
+    id: Mapped[pk]
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    is_default: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    __table_args__ = (
+        Index(
+            "uq_organisation_default",
+            "is_default",
+            unique=True,
+            sqlite_where=text("is_default"),
+            postgresql_where=text("is_default"),
+        ),
+    )
+
+
+user_role = Table(
+    "user_role",
+    Base.metadata,
+    Column("user_id", key, ForeignKey("portal_user.id"), primary_key=True),
+    Column("role_id", key, ForeignKey("role.id"), primary_key=True),
+)
+
+
+class Role(Base, RoleMixin):  # type: ignore[misc]
+    """A set of rights under a name that people know (``RoleName``)."""
+
+    __tablename__ = "role"
+
+    id: Mapped[pk]
+    name: Mapped[str] = mapped_column(String(40), unique=True)
+
+
+class User(Base, UserMixin):  # type: ignore[misc]
+    """A person with an account."""
+
+    __tablename__ = "portal_user"
+
+    id: Mapped[pk]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(120), default="")
+    password: Mapped[str | None] = mapped_column(String(255))
+    active: Mapped[bool] = mapped_column(default=True)
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    confirmed_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    last_sign_in_at: Mapped[datetime | None]
+    organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
+
+    organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
+
+    @property
+    def label(self) -> str:
+        """The address by which records name this person."""
+        return self.email
+
+    @property
+    def display_name(self) -> str:
+        """The name that other people see."""
+        return self.name or self.email
+
+    @property
+    def role_names(self) -> set[RoleName]:
+        """The roles this person has."""
+        return {RoleName(role.name) for role in self.roles}
+
+    @property
+    def rights(self) -> set[Right]:
+        """Everything that this person's roles allow; nothing when the account is not active."""
+        if not self.active:
+            return set()
+        return {right for role in self.role_names for right in ROLE_RIGHTS[role]}
+
+    def may(self, right: Right) -> bool:
+        """Whether this person has that right now."""
+        return right in self.rights
+
+
+class WebSession(Base):
+    """One browser's session. The cookie holds a random id; only its hash stands here, so a copy of the table opens nothing."""
+
+    __tablename__ = "web_session"
+
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"), index=True)
+    content: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    seen_at: Mapped[datetime] = mapped_column(default=now, index=True)
+    user_agent: Mapped[str] = mapped_column(String(200), default="")

@@ -1,0 +1,85 @@
+"""What each role may do. A page or action asks for a right, never for a role."""
+
+from enum import StrEnum
+
+
+class RoleName(StrEnum):
+    """The kinds of people."""
+
+    CONSUMER = "consumer"
+    API_OWNER = "api_owner"
+    PLAN_MANAGER = "plan_manager"
+    SECURITY_REVIEWER = "security_reviewer"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+    @property
+    def label(self) -> str:
+        """The role's name as people read it."""
+        return {"api_owner": "API owner"}.get(self.value, self.value.replace("_", " ").capitalize())
+
+
+class Right(StrEnum):
+    """One thing that a person may be allowed to do."""
+
+    REQUEST_ACCESS = "request access for own apps"
+    USE_ADMIN = "open the Admin Portal"
+    SEE_REQUESTS = "see access requests"
+    SEE_ALL_REQUESTS = "see every access request"
+    DECIDE_REQUESTS = "decide access requests when it is one's turn"
+    SEE_APPS = "see developer apps"
+    REVOKE_ACCESS = "revoke access and credentials"
+    SEE_CATALOGUE = "see products, plans and catalogues, drafts included"
+    EDIT_PRODUCTS = "create and edit products and catalogues"
+    EDIT_PLANS = "create and edit plans"
+    SET_AUTO_APPROVE = "let a plan approve by itself"
+    SEE_USERS = "see people"
+    EDIT_USERS = "change roles, deactivate people"
+    SEE_MESSAGES = "see mail templates and the outbox"
+    EDIT_MESSAGES = "edit mail templates, send dead messages again"
+    SEE_AUDIT = "read and export the audit record"
+
+
+_SEE_EVERYTHING = {
+    Right.USE_ADMIN,
+    Right.SEE_REQUESTS,
+    Right.SEE_ALL_REQUESTS,
+    Right.SEE_APPS,
+    Right.SEE_CATALOGUE,
+    Right.SEE_USERS,
+    Right.SEE_MESSAGES,
+    Right.SEE_AUDIT,
+}
+
+ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
+    RoleName.CONSUMER: frozenset({Right.REQUEST_ACCESS}),
+    RoleName.API_OWNER: frozenset(
+        {
+            Right.USE_ADMIN,
+            Right.SEE_REQUESTS,
+            Right.DECIDE_REQUESTS,
+            Right.SEE_APPS,
+            Right.REVOKE_ACCESS,
+            Right.SEE_CATALOGUE,
+            Right.EDIT_PRODUCTS,
+            Right.EDIT_PLANS,
+        }
+    ),
+    RoleName.PLAN_MANAGER: frozenset(
+        {Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}
+    ),
+    RoleName.SECURITY_REVIEWER: frozenset({Right.USE_ADMIN, Right.SEE_REQUESTS, Right.DECIDE_REQUESTS}),
+    RoleName.AUDITOR: frozenset(_SEE_EVERYTHING),
+    RoleName.ADMINISTRATOR: frozenset(
+        _SEE_EVERYTHING
+        | {
+            Right.DECIDE_REQUESTS,
+            Right.REVOKE_ACCESS,
+            Right.EDIT_PRODUCTS,
+            Right.EDIT_PLANS,
+            Right.SET_AUTO_APPROVE,
+            Right.EDIT_USERS,
+            Right.EDIT_MESSAGES,
+        }
+    ),
+}

@@ -1,0 +1,231 @@
+"""What is offered: API products with their descriptions, plans, and the catalogues that publish them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text
+from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
+
+from portal.accounts import User
+from portal.db import Base, key, now, pk, words
+from portal.errors import Conflict
+
+
+class ProductState(StrEnum):
+    """Where a product stands in its life."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    DEPRECATED = "deprecated"
+    RETIRED = "retired"
+
+
+PRODUCT_MOVES: dict[ProductState, frozenset[ProductState]] = {
+    ProductState.DRAFT: frozenset({ProductState.PUBLISHED}),
+    ProductState.PUBLISHED: frozenset({ProductState.DEPRECATED, ProductState.RETIRED}),
+    ProductState.DEPRECATED: frozenset({ProductState.PUBLISHED, ProductState.RETIRED}),
+    ProductState.RETIRED: frozenset({ProductState.PUBLISHED}),
+}
+OPEN_PRODUCT_STATES = (ProductState.PUBLISHED, ProductState.DEPRECATED)
+
+
+class AuthMethod(StrEnum):
+    """How a caller proves who it is."""
+
+    OAUTH2 = "oauth2_client_credentials"
+    API_KEY = "api_key"
+    BASIC = "basic"
+    CUSTOM = "custom"
+
+    @property
+    def label(self) -> str:
+        """The method as people read it."""
+        return {
+            AuthMethod.OAUTH2: "OAuth 2.0 client credentials",
+            AuthMethod.API_KEY: "API key",
+            AuthMethod.BASIC: "Basic authentication",
+            AuthMethod.CUSTOM: "Custom authentication",
+        }[self]
+
+
+REQUESTABLE_METHODS = (AuthMethod.OAUTH2, AuthMethod.API_KEY)
+
+
+class PlanState(StrEnum):
+    """Whether a plan is offered, kept for those who have it, or over."""
+
+    ACTIVE = "active"
+    CLOSED = "closed"
+    RETIRED = "retired"
+
+
+product_owner = Table(
+    "product_owner",
+    Base.metadata,
+    Column("product_id", key, ForeignKey("api_product.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", key, ForeignKey("portal_user.id"), primary_key=True, index=True),
+)
+catalogue_product = Table(
+    "catalogue_product",
+    Base.metadata,
+    Column("catalogue_id", key, ForeignKey("catalogue.id", ondelete="CASCADE"), primary_key=True),
+    Column("product_id", key, ForeignKey("api_product.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+catalogue_plan = Table(
+    "catalogue_plan",
+    Base.metadata,
+    Column("catalogue_id", key, ForeignKey("catalogue.id", ondelete="CASCADE"), primary_key=True),
+    Column("plan_id", key, ForeignKey("plan.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+
+class ApiProduct(Base):
+    """An API as it is offered to consumers."""
+
+    __tablename__ = "api_product"
+
+    id: Mapped[pk]
+    slug: Mapped[str] = mapped_column(String(120), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    summary: Mapped[str] = mapped_column(String(300), default="")
+    description: Mapped[str] = mapped_column(Text, default="")
+    category: Mapped[str] = mapped_column(String(80), default="", index=True)
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod), default=AuthMethod.OAUTH2)
+    base_url: Mapped[str] = mapped_column(String(500), default="")
+    scopes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    state: Mapped[ProductState] = mapped_column(words(ProductState), default=ProductState.DRAFT)
+    featured: Mapped[bool] = mapped_column(default=False)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    owners: Mapped[list[User]] = relationship(secondary=product_owner, order_by=User.id)
+
+    __table_args__ = (Index("ix_api_product_state_name", "state", "name", "id"),)
+    __mapper_args__ = {"version_id_col": version}  # of two people editing at once, the second is told
+
+    @property
+    def label(self) -> str:
+        """The name by which records call this product."""
+        return self.name
+
+    @property
+    def audience(self) -> str:
+        """The identifier of this API in the ``aud`` claim of access tokens (RFC 9068, section 2.2)."""
+        return f"urn:portico:api:{self.slug}"
+
+    @property
+    def scope_names(self) -> list[str]:
+        """The names of the scopes this product knows."""
+        return [str(scope["name"]) for scope in self.scopes]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether consumers can see the product and use it."""
+        return self.state in OPEN_PRODUCT_STATES
+
+    @property
+    def is_requestable(self) -> bool:
+        """Whether access can be asked for here: visible, and by a method for which Portico issues credentials."""
+        return self.is_open and self.auth_method in REQUESTABLE_METHODS
+
+    def move_to(self, state: ProductState) -> None:
+        """Change the state. Raises Conflict for a move that is not in ``PRODUCT_MOVES``."""
+        if state not in PRODUCT_MOVES[self.state]:
+            raise Conflict(f"A {self.state} product cannot become {state}.")
+        self.state = state
+
+
+class ApiDescription(Base):
+    """An OpenAPI document of a product, as it was given, with what was read from it."""
+
+    __tablename__ = "api_description"
+
+    id: Mapped[pk]
+    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id", ondelete="CASCADE"), index=True)
+    file_name: Mapped[str] = mapped_column(String(200))
+    media_type: Mapped[str] = mapped_column(String(60))
+    sha256: Mapped[str] = mapped_column(String(64))
+    size: Mapped[int]
+    openapi_version: Mapped[str] = mapped_column(String(20))
+    title: Mapped[str] = mapped_column(String(300), default="")
+    api_version: Mapped[str] = mapped_column(String(80), default="")
+    servers: Mapped[list[str]] = mapped_column(default=list)
+    operation_count: Mapped[int] = mapped_column(default=0)
+    faults: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    operations: Mapped[list[dict[str, Any]]] = deferred(mapped_column(default=list))
+    raw: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+    viewer_json: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    product: Mapped[ApiProduct] = relationship()
+
+    @property
+    def label(self) -> str:
+        """The file by which records call this description."""
+        return self.file_name
+
+
+class Plan(Base):
+    """The terms on which a product can be used."""
+
+    __tablename__ = "plan"
+
+    id: Mapped[pk]
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    display_name: Mapped[str] = mapped_column(String(120))
+    description: Mapped[str] = mapped_column(Text, default="")
+    quota_requests: Mapped[int | None]
+    quota_period: Mapped[str] = mapped_column(String(10), default="month")
+    rate_requests: Mapped[int | None]
+    rate_seconds: Mapped[int] = mapped_column(default=1)
+    credential_lifetime_days: Mapped[int | None]
+    token_lifetime_seconds: Mapped[int] = mapped_column(default=3600)
+    scopes: Mapped[list[str]] = mapped_column(default=list)
+    auto_approve: Mapped[bool] = mapped_column(default=False)
+    reason_required: Mapped[bool] = mapped_column(default=False)
+    allowance_requests: Mapped[int | None]
+    allowance_days: Mapped[int] = mapped_column(default=30)
+    state: Mapped[PlanState] = mapped_column(words(PlanState), default=PlanState.ACTIVE)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def label(self) -> str:
+        """The name that people see (T18)."""
+        return self.display_name
+
+    def scopes_for(self, product: ApiProduct) -> list[str]:
+        """The product's scopes that this plan opens: all of them, unless the plan names a selection."""
+        return [name for name in product.scope_names if not self.scopes or name in self.scopes]
+
+
+class Catalogue(Base):
+    """A published selection of products and plans. A plan is offered for a product that stands in the same catalogue."""
+
+    __tablename__ = "catalogue"
+
+    id: Mapped[pk]
+    slug: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    description: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    products: Mapped[list[ApiProduct]] = relationship(secondary=catalogue_product, order_by=ApiProduct.name)
+    plans: Mapped[list[Plan]] = relationship(secondary=catalogue_plan, order_by=Plan.id)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def label(self) -> str:
+        """The name by which records call this catalogue."""
+        return self.name

@@ -1,0 +1,130 @@
+"""Settings, read once from the environment (``PORTICO_*``) or a ``.env`` file.
+
+A wrong or missing setting stops the start with one plain sentence; see ``load``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from portal.db import normal_url
+
+KNOWN_BAD_SECRETS = frozenset({"dev", "secret", "changeme", "change-me", "portico", "development", "test", "default"})
+MINIMUM_SECRET_LENGTH = 32
+
+
+class BadSettings(Exception):
+    """A setting is wrong or missing; the text names it and the way out."""
+
+
+class Settings(BaseSettings):
+    """Everything an operator can set; the README lists each one."""
+
+    model_config = SettingsConfigDict(env_prefix="PORTICO_", env_file=".env", extra="ignore", hide_input_in_errors=True)
+
+    database_url: str = ""
+    secret_key: str = ""
+    base_url: str = "http://127.0.0.1:8000"
+    site_name: str = "Portico"
+    demo: bool = False
+    testing: bool = False
+
+    mail_server: str = ""
+    mail_port: int = 25
+    mail_username: str = ""
+    mail_password: str = ""
+    mail_use_tls: bool = False
+    mail_use_ssl: bool = False
+    mail_from: str = "Portico <no-reply@portico.example>"
+    mail_timeout_seconds: int = 20
+
+    instance_dir: Path = Path("instance")
+    log_format: str = "console"
+    log_level: str = "INFO"
+    web_processes: int = 1
+    trusted_proxies: int = 0
+    rate_limit_storage: str = "memory://"
+    sign_in_limit: str = "20 per 5 minutes"
+    token_limit: str = "60 per minute"
+    session_idle_minutes: int = 8 * 60
+    session_absolute_hours: int = 24 * 7
+    metrics_public: bool = False
+
+    @field_validator("base_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.netloc:
+            raise ValueError("must be an absolute http or https address, such as https://portal.example.com")
+        return value.rstrip("/")
+
+    @field_validator("database_url")
+    @classmethod
+    def _database(cls, value: str) -> str:
+        if not value:
+            return value
+        try:
+            make_url(value)
+        except ArgumentError:
+            raise ValueError("must be a database address, such as postgresql://user@host/name") from None
+        return normal_url(value)
+
+    @property
+    def keeps_mail(self) -> bool:
+        """Whether mails are kept for /dev/mailbox because no mail server is set."""
+        return not self.mail_server
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether people reach the portal over TLS."""
+        return self.base_url.startswith("https://")
+
+
+def load(**overrides: object) -> Settings:
+    """The settings in force. Raises BadSettings with one sentence for each setting that is wrong."""
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise BadSettings("; ".join(_sentence(dict(e)) for e in error.errors())) from None
+    settings.instance_dir = settings.instance_dir.absolute()
+    if not settings.database_url:
+        settings.database_url = f"sqlite:///{settings.instance_dir / 'portico.sqlite3'}"
+    if not settings.secret_key:
+        settings.secret_key = _demo_secret(settings)
+    _refuse_weak_secret(settings)
+    return settings
+
+
+def _sentence(error: dict[str, object]) -> str:
+    location = error.get("loc") or ("?",)
+    name = "PORTICO_" + str(location[0]).upper()  # type: ignore[index]
+    return f"{name} is not usable: {str(error['msg']).removeprefix('Value error, ')}"
+
+
+def _demo_secret(settings: Settings) -> str:
+    """A secret made once and kept in the instance folder; only the demo may do without a configured one."""
+    if not (settings.demo or settings.testing):
+        raise BadSettings(
+            "PORTICO_SECRET_KEY is missing: set it to a random text of 32 or more characters "
+            '(for instance the output of: python -c "import secrets; print(secrets.token_urlsafe(48))").'
+        )
+    path = settings.instance_dir / "secret_key"
+    settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def _refuse_weak_secret(settings: Settings) -> None:
+    if settings.testing:
+        return
+    if len(settings.secret_key) < MINIMUM_SECRET_LENGTH or settings.secret_key.lower() in KNOWN_BAD_SECRETS:
+        raise BadSettings(f"PORTICO_SECRET_KEY is too weak: use a random text of {MINIMUM_SECRET_LENGTH} or more characters.")

@@ -1,0 +1,96 @@
+"""Credentials: what an app proves itself with. A secret never stands here, only its hash."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from portal.apps import DeveloperApp
+from portal.catalog import AuthMethod, Plan
+from portal.db import Base, now, pk, words
+from portal.errors import Conflict
+
+
+class CredentialState(StrEnum):
+    """Where a credential stands in its life."""
+
+    PENDING_REVEAL = "pending_reveal"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+CREDENTIAL_MOVES: dict[CredentialState, frozenset[CredentialState]] = {
+    CredentialState.PENDING_REVEAL: frozenset({CredentialState.ACTIVE, CredentialState.REVOKED, CredentialState.EXPIRED}),
+    CredentialState.ACTIVE: frozenset({CredentialState.REVOKED, CredentialState.EXPIRED}),
+    CredentialState.REVOKED: frozenset(),
+    CredentialState.EXPIRED: frozenset(),
+}
+LIVE_STATES = (CredentialState.PENDING_REVEAL, CredentialState.ACTIVE)
+
+
+class Credential(Base):
+    """A client id and the hash of its secret, for one app on one plan (T41)."""
+
+    __tablename__ = "credential"
+
+    id: Mapped[pk]
+    app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
+    auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod))
+    name: Mapped[str] = mapped_column(String(120))
+    client_id: Mapped[str] = mapped_column(String(60), unique=True)
+    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    secret_hint: Mapped[str] = mapped_column(String(12), default="")
+    state: Mapped[CredentialState] = mapped_column(words(CredentialState), default=CredentialState.PENDING_REVEAL)
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    revealed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+    revoked_reason: Mapped[str] = mapped_column(Text, default="")
+    version: Mapped[int] = mapped_column(default=1)
+
+    app: Mapped[DeveloperApp] = relationship()
+    plan: Mapped[Plan] = relationship()
+
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def label(self) -> str:
+        """The client id, which is not secret, by which records call this credential."""
+        return self.client_id
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the credential may still be used, or claimed, now."""
+        return self.state in LIVE_STATES and (self.expires_at is None or now() < self.expires_at)
+
+    @property
+    def status(self) -> str:
+        """The state as people read it; an expired credential is expired the second it ends, worker or not."""
+        if self.state in LIVE_STATES and not self.is_live:
+            return "Expired"
+        return {CredentialState.PENDING_REVEAL: "Ready to reveal"}.get(self.state, self.state.value.capitalize())
+
+    def move_to(self, state: CredentialState) -> None:
+        """Change the state. Raises Conflict for a move that is not in ``CREDENTIAL_MOVES``."""
+        if state not in CREDENTIAL_MOVES[self.state]:
+            raise Conflict(f"This credential is {self.status.lower()}.")
+        self.state = state
+
+
+class RevokedToken(Base):
+    """An access token that was revoked before it expired (RFC 7009), by its ``jti``."""
+
+    __tablename__ = "revoked_token"
+
+    jti: Mapped[str] = mapped_column(String(64), primary_key=True)
+    client_id: Mapped[str] = mapped_column(String(60))
+    revoked_at: Mapped[datetime] = mapped_column(default=now)
+    expires_at: Mapped[datetime]
+
+    __table_args__ = (Index("ix_revoked_token_expires_at", "expires_at"),)

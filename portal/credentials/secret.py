@@ -1,0 +1,61 @@
+"""Secrets: 256 random bits behind a prefix that a scanner recognises, with a checksum that spots a typing error.
+
+A random secret of this size needs no slow hash: SHA-256 and a comparison in constant time are enough, and each token
+call stays cheap. The checksum is the CRC-32 of what stands before it, as in GitHub's token format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import zlib
+
+from portal.catalog import AuthMethod
+
+PREFIXES = {AuthMethod.OAUTH2: "pcs", AuthMethod.API_KEY: "pak"}
+SECRET_PATTERN = re.compile(r"\b(pcs|pak)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BODY_LENGTH = 43
+_CHECKSUM_LENGTH = 6
+
+
+def new_client_id(auth_method: AuthMethod) -> str:
+    """A public identifier for a credential: 120 random bits, no meaning."""
+    return f"{'pci' if auth_method is AuthMethod.OAUTH2 else 'pki'}_{_base62(secrets.randbits(120), 21)}"
+
+
+def new_secret(auth_method: AuthMethod) -> str:
+    """A secret that nobody has seen; the caller shows it once and keeps only ``hash_secret`` of it."""
+    body = f"{PREFIXES[auth_method]}_{_base62(secrets.randbits(256), _BODY_LENGTH)}"
+    return body + _checksum(body)
+
+
+def hash_secret(secret: str) -> str:
+    """What is stored of a secret: its SHA-256, in hexadecimal."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def secret_matches(secret: str, secret_hash: str | None) -> bool:
+    """Whether this is the secret behind the hash, in the same time for every wrong one."""
+    return hmac.compare_digest(hash_secret(secret), secret_hash or "0" * 64) and secret_hash is not None
+
+
+def well_formed(secret: str) -> bool:
+    """Whether a text can be a secret of ours: prefix, length and checksum agree."""
+    if SECRET_PATTERN.fullmatch(secret) is None:
+        return False
+    return hmac.compare_digest(_checksum(secret[:-_CHECKSUM_LENGTH]), secret[-_CHECKSUM_LENGTH:])
+
+
+def _checksum(body: str) -> str:
+    return _base62(zlib.crc32(body.encode("ascii")), _CHECKSUM_LENGTH)
+
+
+def _base62(number: int, length: int) -> str:
+    digits = []
+    for _ in range(length):
+        number, rest = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[rest])
+    return "".join(reversed(digits))

@@ -1,0 +1,64 @@
+"""Channels: where messages about events go. Mail is the first; each later one is another class like it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from portal.events.kinds import EventKind
+from portal.events.models import OutboxMessage
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A message as a channel composed it: final, for one recipient."""
+
+    recipient: str
+    kind: str
+    subject: str
+    payload: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Why a delivery did not succeed.
+
+    ``permanent``: trying again is useless. ``outage``: the way itself is down (no connection), which is not the
+    message's fault and never kills it within days. ``retry_after``: seconds, when the other side named them.
+    """
+
+    reason: str
+    permanent: bool = False
+    outage: bool = False
+    retry_after: int | None = None
+
+
+class Channel(Protocol):
+    """A way to tell people or programs what happened."""
+
+    name: str
+
+    def drafts(self, kind: EventKind, subject: Any, reason: str) -> Iterable[Draft]:
+        """The messages that follow from an event, rendered. Runs inside the transaction: no network."""
+
+    def deliver(self, messages: Sequence[OutboxMessage]) -> Iterable[tuple[OutboxMessage, Failed | None]]:
+        """Send a batch, one connection for all where possible; say of each whether it went. Never raises."""
+
+
+_channels: dict[str, Channel] = {}
+
+
+def register(channel: Channel) -> None:
+    """Make a channel known; a second one of the same name takes its place."""
+    _channels[channel.name] = channel
+
+
+def registered() -> list[Channel]:
+    """The channels that events go out by."""
+    return list(_channels.values())
+
+
+def channel_named(name: str) -> Channel | None:
+    """The channel of this name, if it is registered."""
+    return _channels.get(name)

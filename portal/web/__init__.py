@@ -1,0 +1,31 @@
+"""What every page needs: answers as page or fragment, found or 404, and who may open what.
+
+Every view says who may open it with ``public``, ``signed_in`` or ``requires``; a view that says nothing is closed to
+everybody. A test walks all routes and proves it.
+"""
+
+from portal.web.access import hold_the_door, public, requires, signed_in
+from portal.web.answers import done, found, is_htmx, page_url, render, seen_as
+from portal.web.converters import register_converters
+from portal.web.errors import register_error_pages
+from portal.web.headers import register_headers
+from portal.web.observe import register_observation
+from portal.web.person import current_person
+
+__all__ = [
+    "current_person",
+    "done",
+    "found",
+    "hold_the_door",
+    "is_htmx",
+    "page_url",
+    "public",
+    "register_converters",
+    "register_error_pages",
+    "register_headers",
+    "register_observation",
+    "render",
+    "requires",
+    "seen_as",
+    "signed_in",
+]

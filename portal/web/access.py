@@ -1,0 +1,84 @@
+"""Closed by default: a view states who may open it, or nobody may."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from flask import Flask, abort, current_app, make_response, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.accounts import Right
+from portal.web.answers import is_htmx
+
+View = TypeVar("View", bound=Callable[..., Any])
+_GUARD = "portico_guard"
+_EVERYBODY = "everybody"
+_SIGNED_IN = "signed in"
+
+# Views of libraries, which guard themselves, and static files.
+LIBRARY_ENDPOINTS = ("security.", "static", "bootstrap.static")
+
+
+def public(view: View) -> View:
+    """Everybody may open this view."""
+    setattr(view, _GUARD, _EVERYBODY)
+    return view
+
+
+def signed_in(view: View) -> View:
+    """Whoever is signed in may open this view."""
+    setattr(view, _GUARD, _SIGNED_IN)
+    return view
+
+
+def requires(right: Right) -> Callable[[View], View]:
+    """Only people with this right may open the view; others who are signed in get 403."""
+
+    def mark(view: View) -> View:
+        setattr(view, _GUARD, right)
+        return view
+
+    return mark
+
+
+def guard_of(app: Flask, endpoint: str) -> Any:
+    """What a view says about who may open it: a right, or one of the two words; None when it says nothing."""
+    return getattr(app.view_functions[endpoint], _GUARD, None)
+
+
+def hold_the_door(app: Flask) -> None:
+    """Ask at each request whether this person may open the view."""
+    app.before_request(_check)
+
+
+def _check() -> ResponseReturnValue | None:
+    endpoint = request.endpoint
+    if endpoint is None or endpoint.startswith(LIBRARY_ENDPOINTS):
+        return None
+    guard = guard_of(current_app, endpoint)
+    if guard == _EVERYBODY:
+        return None
+    if not current_user.is_authenticated:
+        return _to_sign_in()
+    if guard is None or (isinstance(guard, Right) and not current_user.may(guard)):
+        abort(403)
+    return None
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """The sign-in page and then back here; a fragment cannot hold a sign-in page, so htmx is told to go there."""
+    back = request.full_path.rstrip("?") if request.method == "GET" else _page_of_form()
+    if not is_htmx():
+        return redirect(url_for("security.login", next=back), 303)
+    answer = make_response("", 401)
+    answer.headers["HX-Redirect"] = url_for("security.login", next=_page_of_form())
+    return answer
+
+
+def _page_of_form() -> str:
+    referrer = urlsplit(request.referrer or "")
+    own = urlsplit(request.host_url).netloc
+    return referrer.path if referrer.netloc == own else "/"

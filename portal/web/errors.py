@@ -1,0 +1,91 @@
+"""Error pages: what happened, what was kept, what to do. A refusal of a room becomes its status code here."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException
+
+from portal.errors import Conflict, Invalid, NotAllowed, NotFound, PortalError
+
+STATUS: dict[type[PortalError], int] = {Invalid: 422, NotAllowed: 403, Conflict: 409, NotFound: 404}
+log = structlog.get_logger(__name__)
+
+
+def register_error_pages(app: Flask) -> None:
+    """Answer every error with a page (or problem+json for machines), never with a traceback."""
+    app.register_error_handler(PortalError, _refused)
+    app.register_error_handler(CSRFError, _stale_form)
+    app.register_error_handler(StaleDataError, _stale)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(Exception, _broken)
+
+
+def status_of(error: PortalError) -> int:
+    """The HTTP status that this refusal means."""
+    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
+
+
+def error_page(status: int, message: str = "") -> Response:
+    """The page for this status with what happened in one sentence."""
+    if _wants_json():
+        problem = {"type": "about:blank", "status": status, "title": message or _phrase(status), "request_id": g.get("request_id")}
+        answer = jsonify(problem)
+        answer.content_type = "application/problem+json"
+        answer.status_code = status
+        return answer
+    template = [f"errors/{status}.html", "errors/error.html"]
+    return make_response(render_template(template, status=status, message=message, title=_phrase(status)), status)
+
+
+def _refused(error: PortalError) -> Response:
+    return error_page(status_of(error), error.message)
+
+
+def _stale_form(error: CSRFError) -> Response:
+    return error_page(400, "This form is no longer valid, because your session has changed since the page was opened.")
+
+
+def _stale(_error: StaleDataError) -> Response:
+    return error_page(409, "Somebody else changed this at the same moment. Look at it again before you go on.")
+
+
+def _http_error(error: HTTPException) -> Any:
+    if error.response is not None:
+        return error
+    answer = error_page(error.code or 500)
+    for name, value in error.get_headers():
+        if name.lower() in {"allow", "retry-after"}:
+            answer.headers[name] = value
+    return answer
+
+
+def _database_away(error: OperationalError) -> Response:
+    log.error("database_unavailable", error=str(error.orig)[:300])
+    answer = error_page(503)
+    answer.headers["Retry-After"] = "5"
+    return answer
+
+
+def _broken(error: Exception) -> Response:
+    log.exception("unhandled_error", error_type=type(error).__name__)
+    return error_page(500)
+
+
+def _wants_json() -> bool:
+    accepts = request.accept_mimetypes
+    return accepts.best_match(["text/html", "application/json"], default="text/html") == "application/json"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Error"
