@@ -82,7 +82,9 @@ class Reader:
         seen: set[str] = set()
         for name in names:
             if name in seen:
-                self._faults.add(shorten(clean(name), 100), "This name stands twice in the same place; the last one holds.")
+                self._faults.add(
+                    shorten(clean(name), 100), "This name stands twice in the same place; the last one holds."
+                )
             seen.add(name)
 
     def integer(self, digits: str) -> int | str:
@@ -99,7 +101,9 @@ class Reader:
         return self._as_text(word)
 
     def _as_text(self, digits: str) -> str:
-        self._faults.add(shorten(digits, 40), "This number cannot be kept as a number; it is kept as text.", Severity.NOTE)
+        self._faults.add(
+            shorten(digits, 40), "This number cannot be kept as a number; it is kept as text.", Severity.NOTE
+        )
         return digits
 
 

@@ -17,13 +17,17 @@ from portal.catalog.descriptions.yamltree import load_yaml
 def load(raw: bytes, limits: Limits, faults: Faults) -> tuple[dict[str, Any], str]:
     """The mapping that the file holds, and whether it was ``json`` or ``yaml``."""
     if len(raw) > limits.size:
-        raise Refused(f"The file is too large: {megabytes(len(raw))} MB, where {megabytes(limits.size)} MB are the limit.")
+        raise Refused(
+            f"The file is too large: {megabytes(len(raw))} MB, where {megabytes(limits.size)} MB are the limit."
+        )
     if not raw.strip():
         raise Refused("The file is empty.")
     refuse_by_signature(raw)
     tree, encoding = parse(decode(raw, faults), limits, faults)
     if not isinstance(tree, dict):
-        raise Refused(f"This is not an API description: at its top level stands {kind_of(tree)}, not a mapping. {WANTED}")
+        raise Refused(
+            f"This is not an API description: at its top level stands {kind_of(tree)}, not a mapping. {WANTED}"
+        )
     return tree, encoding
 
 

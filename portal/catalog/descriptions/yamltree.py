@@ -31,6 +31,7 @@ DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?
 STANDARD_TAG = "tag:yaml.org,2002:"
 KNOWN_TAGS = {STANDARD_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")}
 NO_KEY: Any = object()
+MERGE: Any = object()
 
 
 def load_yaml(text: str, limits: Limits, faults: Faults) -> Tree:
@@ -98,24 +99,22 @@ class Builder:
 
     def _look_for_more(self) -> None:
         """Several documents in one file: say that only the first counts, without reading on."""
-        try:
-            event = self._next()
-        except yaml.YAMLError:
-            event = None
-        if isinstance(event, yaml.DocumentStartEvent):
+        if isinstance(self._next(), yaml.DocumentStartEvent):
             self._faults.add("file", "The file holds several YAML documents; only the first was read.")
 
     def _scalar(self, event: Any) -> None:
         value = event.value
-        if len(self._frames) and self._frames[-1].is_mapping and self._frames[-1].key is NO_KEY:
-            tree: Tree = clean(value) if "\ud800" <= max(value, default="") or "\0" in value else value
-            if tree == "<<" and event.implicit[0]:
-                tree = yaml.MappingStartEvent  # a mark that no document can contain
+        if self._awaits_key:
+            tree: Tree = MERGE if value == "<<" and event.implicit[0] else clean(value)
         else:
             tree = self._value(event, value)
         if event.anchor:
-            self._known[event.anchor] = Known(tree if tree is not yaml.MappingStartEvent else "<<", 1, len(value))
+            self._known[event.anchor] = Known(value if tree is MERGE else tree, 1, len(value))
         self._put(tree, event, 1, len(value))
+
+    @property
+    def _awaits_key(self) -> bool:
+        return bool(self._frames) and self._frames[-1].is_mapping and self._frames[-1].key is NO_KEY
 
     def _value(self, event: Any, value: str) -> Tree:
         """What a scalar means: plain ones may be null, true, numbers; quoted ones are texts."""
@@ -132,7 +131,9 @@ class Builder:
 
     def _tagged(self, tag: str, value: str, event: Any) -> Tree:
         if tag not in KNOWN_TAGS:
-            self._faults.add(self._place(event), f"The YAML tag {shorten(tag, 80)} has no meaning here and was ignored.")
+            self._faults.add(
+                self._place(event), f"The YAML tag {shorten(tag, 80)} has no meaning here and was ignored."
+            )
         if tag == STANDARD_TAG + "str" or tag not in KNOWN_TAGS:
             return clean(value)
         return WORDS[value] if value in WORDS else self._number(value, event)
@@ -140,7 +141,9 @@ class Builder:
     def _number(self, value: str, event: Any) -> Tree:
         if len(value) > self._limits.digits:
             if DECIMAL.fullmatch(value):
-                self._faults.add(self._place(event), "This number is too long to be one; it is kept as text.", Severity.NOTE)
+                self._faults.add(
+                    self._place(event), "This number is too long to be one; it is kept as text.", Severity.NOTE
+                )
             return clean(value)
         if INTEGER.fullmatch(value):
             return int(value)
@@ -182,8 +185,8 @@ class Builder:
             reason = "contains itself" if inside else "is not defined before it"
             raise Refused(f"Line {line}: what the YAML alias *{shorten(event.anchor, 60)} stands for {reason}.")
         tree = known.tree
-        if self._frames and self._frames[-1].is_mapping and self._frames[-1].key is NO_KEY and is_simple(tree):
-            tree = tree if isinstance(tree, str) else str(tree)
+        if self._awaits_key and not isinstance(tree, (dict, list)):
+            tree = str(tree)
         self._put(tree, event, known.nodes, known.characters)
 
     def _put(self, tree: Tree, event: Any, nodes: int, characters: int) -> None:
@@ -200,22 +203,21 @@ class Builder:
         if not frame.is_mapping:
             frame.tree.append(tree)
         elif frame.key is NO_KEY:
+            if isinstance(tree, (dict, list)):
+                raise yaml.MarkedYAMLError(problem="a mapping or list cannot be a name", problem_mark=event.start_mark)
             frame.key = tree
         else:
             self._put_pair(frame, tree, event)
 
     def _put_pair(self, frame: Frame, tree: Tree, event: Any) -> None:
         key, frame.key = frame.key, NO_KEY
-        if key is yaml.MappingStartEvent:
+        if key is MERGE:
             frame.merges.extend(tree if isinstance(tree, list) else [tree])
-        elif not isinstance(key, str):
-            self._faults.add(self._place(event), "A mapping or list cannot be a name; the entry was left out.")
-        else:
-            if key in frame.tree:
-                self._faults.add(
-                    place_at(event, key), "This name stands twice in the same place; the last one holds."
-                )
-            frame.tree[key] = tree
+            return
+        if key in frame.tree:
+            place = f"{self._place(event)}, {shorten(key, 100)}"
+            self._faults.add(place, "This name stands twice in the same place; the last one holds.")
+        frame.tree[key] = tree
 
     def _merge(self, frame: Frame, merged: Tree) -> None:
         """``<<: *other``: names that are not given here come from there."""
@@ -232,13 +234,3 @@ class Builder:
         if self._known and self._nodes <= self._limits.nodes:
             return "Written out, the YAML aliases of this file make it too large (an “alias bomb”)."
         return f"The file holds more than {self._limits.nodes:,} values."
-
-
-def place_at(event: Any, key: str) -> str:
-    """Where a pair stands."""
-    return f"line {event.start_mark.line + 1}, {shorten(key, 100)}"
-
-
-def is_simple(tree: Tree) -> bool:
-    """Whether a value is neither mapping nor list."""
-    return not isinstance(tree, (dict, list))
