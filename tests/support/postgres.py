@@ -45,10 +45,12 @@ WAY_OUT = (
 )
 # Outlives the tests, whose end it waits for. $1 the run's process, $2 the server's folder, $3 the note of its address.
 GUARD = """
-while kill -0 "$1" 2>/dev/null; do sleep 0.5; done
-kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
-sleep 0.5
-rm -rf "$2" "$3"
+(
+  while kill -0 "$1"; do sleep 0.5; done
+  kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+  sleep 0.5
+  rm -rf "$2" "$3"
+) >/dev/null 2>&1 </dev/null &
 """
 
 
@@ -150,8 +152,7 @@ def _start_in(folder: Path, binaries: Path, noted: Path) -> str:
             configuration.write(f"{name} = '{value}'\n")
     _as_server(binaries / "pg_ctl", "start", "-w", "-D", folder / "data", "-l", folder / "log")
     guard = ["sh", "-c", GUARD, "guard", str(_run()), str(folder), str(noted)]
-    silent = subprocess.DEVNULL
-    subprocess.Popen(guard, start_new_session=True, stdin=silent, stdout=silent, stderr=silent)
+    subprocess.run(guard, start_new_session=True, check=True)
     url = URL.create("postgresql+psycopg", username="postgres", database="postgres", query={"host": str(folder)})
     return url.render_as_string(hide_password=False)
 
