@@ -1,4 +1,4 @@
-"""The tests' PostgreSQL: anew for each database, gone with the run, and an error with the way out where there is none."""
+"""The tests' PostgreSQL: each database anew, gone with the run; where there is none, an error with the way out."""
 
 from __future__ import annotations
 
