@@ -127,4 +127,6 @@ def _refuse_weak_secret(settings: Settings) -> None:
     if settings.testing:
         return
     if len(settings.secret_key) < MINIMUM_SECRET_LENGTH or settings.secret_key.lower() in KNOWN_BAD_SECRETS:
-        raise BadSettings(f"PORTICO_SECRET_KEY is too weak: use a random text of {MINIMUM_SECRET_LENGTH} or more characters.")
+        raise BadSettings(
+            f"PORTICO_SECRET_KEY is too weak: use a random text of {MINIMUM_SECRET_LENGTH} or more characters."
+        )

@@ -86,7 +86,9 @@ class Base(DeclarativeBase):
 
 def words(enum: type[Any]) -> Enum:
     """A column type that stores a StrEnum by its value, as plain text that a migration need not know."""
-    return Enum(enum, native_enum=False, create_constraint=False, length=40, values_callable=lambda e: [m.value for m in e])
+    return Enum(
+        enum, native_enum=False, create_constraint=False, length=40, values_callable=lambda e: [m.value for m in e]
+    )
 
 
 db = SQLAlchemy(model_class=Base)

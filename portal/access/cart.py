@@ -70,9 +70,7 @@ def add_to_cart(offer: Offer, *, by: User) -> CartItem:
     """Put a product on a plan in the cart; a product that is there already takes the new plan and catalogue."""
     if not by.may(Right.REQUEST_ACCESS):
         raise NotAllowed("Only API consumers can request access.")
-    item = db.session.scalar(
-        select(CartItem).where(CartItem.user_id == by.id, CartItem.product_id == offer.product.id)
-    )
+    item = db.session.scalar(select(CartItem).where(CartItem.user_id == by.id, CartItem.product_id == offer.product.id))
     if item is None:
         if cart_count(by) >= MOST_ITEMS:
             raise Conflict(f"Your cart holds {MOST_ITEMS} products, which is the most. Submit it first.")

@@ -121,7 +121,9 @@ def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
     except IntegrityError as error:
         raise Conflict(f"{request.app.name} already has access to one of these products.") from error
     request.move_to(RequestStatus.APPROVED)
-    record(EventKind.REQUEST_APPROVED, subject=request, by=by, reason=comment, after={"automatic": request.auto_approved})
+    record(
+        EventKind.REQUEST_APPROVED, subject=request, by=by, reason=comment, after={"automatic": request.auto_approved}
+    )
 
 
 def _locked(request: AccessRequest) -> AccessRequest:

@@ -140,10 +140,14 @@ def _refuse_if_over(request: AccessRequest) -> None:
     if not request.app.is_live:
         raise Conflict(f"The app {request.app.name} has been deleted, so {request.number} cannot be approved.")
     if not request.requester.active:
-        raise Conflict(f"The account of {request.requester.display_name} is closed, so {request.number} cannot be approved.")
+        raise Conflict(
+            f"The account of {request.requester.display_name} is closed, so {request.number} cannot be approved."
+        )
     closed = [product.name for product in request.products if not product.is_open]
     if closed:
-        raise Conflict(f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason.")
+        raise Conflict(
+            f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason."
+        )
 
 
 def _credential_for(request: AccessRequest, by: User | None) -> Credential:

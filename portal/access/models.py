@@ -100,7 +100,10 @@ class AccessRequest(Base):
         """The public number, such as AR-2026-000001; made from a key that is never given out twice."""
         return f"AR-{self.submitted_at.year}-{self.id:06d}"
 
-    label = number
+    @property
+    def label(self) -> str:
+        """The number by which records call this request."""
+        return self.number
 
     @property
     def products(self) -> list[ApiProduct]:

@@ -21,7 +21,6 @@ from portal.access.models import (
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, product_owner
-
 from portal.db import db
 
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
@@ -88,9 +87,7 @@ def count_waiting_for(person: User, *, most: int = 100) -> int:
 
 def oldest_waiting_for(person: User) -> datetime | None:
     """Since when the oldest request waits for this person."""
-    query = select(AccessRequest.submitted_at).where(
-        AccessRequest.status == RequestStatus.PENDING, _waits_for(person)
-    )
+    query = select(AccessRequest.submitted_at).where(AccessRequest.status == RequestStatus.PENDING, _waits_for(person))
     return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
 
 
@@ -125,9 +122,7 @@ def _visible_to(person: User) -> ColumnElement[bool]:
 
 
 def _waits_for(person: User) -> ColumnElement[bool]:
-    asked = select(StageAssignee.id).where(
-        StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id
-    )
+    asked = select(StageAssignee.id).where(StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id)
     stage = select(ReviewStage.id).where(
         ReviewStage.request_id == AccessRequest.id, ReviewStage.state == StageState.OPEN, asked.exists()
     )
@@ -142,12 +137,8 @@ def _matches(search: str) -> ColumnElement[bool]:
         or_(User.email.icontains(search, autoescape=True), User.name.icontains(search, autoescape=True))
     )
     apps = select(DeveloperApp.id).where(DeveloperApp.name.icontains(search, autoescape=True))
-    products = (
-        select(RequestItem.request_id).join(ApiProduct).where(ApiProduct.name.icontains(search, autoescape=True))
-    )
-    return or_(
-        AccessRequest.requester_id.in_(people), AccessRequest.app_id.in_(apps), AccessRequest.id.in_(products)
-    )
+    products = select(RequestItem.request_id).join(ApiProduct).where(ApiProduct.name.icontains(search, autoescape=True))
+    return or_(AccessRequest.requester_id.in_(people), AccessRequest.app_id.in_(apps), AccessRequest.id.in_(products))
 
 
 def _listed() -> list[Any]:

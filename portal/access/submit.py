@@ -11,7 +11,17 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from portal.access.cart import CartRejected, Category, Problem, Remedy, cart_of, empty_cart, fingerprint, groups, problems
+from portal.access.cart import (
+    CartRejected,
+    Category,
+    Problem,
+    Remedy,
+    cart_of,
+    empty_cart,
+    fingerprint,
+    groups,
+    problems,
+)
 from portal.access.decide import settle
 from portal.access.grants import end_expired
 from portal.access.models import (
@@ -54,18 +64,26 @@ def submit(
         raise NotAllowed("You can only request access for your own apps.")
     items = cart_of(by)
     if not items:
-        raise CartRejected([Problem(Category.PRODUCT, "Your cart is empty. It may have been submitted in another tab.")])
+        raise CartRejected(
+            [Problem(Category.PRODUCT, "Your cart is empty. It may have been submitted in another tab.")]
+        )
     if seen and seen != fingerprint(items):
-        raise CartRejected([Problem(Category.PRODUCT, "Your cart has changed since this page was shown. Please check it.")])
+        raise CartRejected(
+            [Problem(Category.PRODUCT, "Your cart has changed since this page was shown. Please check it.")]
+        )
     found = problems(items, by=by) + _app_problems(items, app) + _reason_problems(items, reason)
     found += _credential_problems(items, app, credential)
     if found:
         raise CartRejected(found)
     try:
         batch = uuid.uuid4().hex
-        made = [_submit_group(group, app, by, reason.strip(), credential, credential_name, batch) for group in groups(items)]
+        made = [
+            _submit_group(group, app, by, reason.strip(), credential, credential_name, batch) for group in groups(items)
+        ]
     except IntegrityError as error:
-        raise CartRejected([Problem(Category.APP, "The same access is being requested for this app right now.")]) from error
+        raise CartRejected(
+            [Problem(Category.APP, "The same access is being requested for this app right now.")]
+        ) from error
     empty_cart(by)
     return made
 
@@ -167,9 +185,7 @@ def _app_problems(items: Sequence[CartItem], app: DeveloperApp) -> list[Problem]
     end_expired(app)
     held = {grant.product_id for grant in _live_grants(app)}
     asked = set(
-        db.session.scalars(
-            select(RequestItem.product_id).where(RequestItem.app_id == app.id, RequestItem.is_open)
-        )
+        db.session.scalars(select(RequestItem.product_id).where(RequestItem.app_id == app.id, RequestItem.is_open))
     )
     found = []
     for item in items:

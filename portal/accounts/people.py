@@ -98,9 +98,7 @@ def people_with_role(role: RoleName) -> Sequence[User]:
     return db.session.scalars(query).unique().all()
 
 
-def people_page(
-    *, search: str = "", role: str = "", after_email: str = "", size: int = 50
-) -> Sequence[User]:
+def people_page(*, search: str = "", role: str = "", after_email: str = "", size: int = 50) -> Sequence[User]:
     """People by address, paged by key: at most ``size`` of those after ``after_email``."""
     query = select(User).order_by(User.email).limit(size)
     if search:
@@ -138,7 +136,9 @@ def change_roles(person: User, roles: Iterable[RoleName], *, by: User, reason: s
     before = person.role_names
     person.roles = [role_named(role) for role in sorted(wanted)]
     end_sessions(person)
-    record(EventKind.ROLES_CHANGED, subject=person, by=by, reason=reason, before={"roles": before}, after={"roles": wanted})
+    record(
+        EventKind.ROLES_CHANGED, subject=person, by=by, reason=reason, before={"roles": before}, after={"roles": wanted}
+    )
 
 
 def deactivate(person: User, *, by: User, reason: str = "") -> None:

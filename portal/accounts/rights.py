@@ -65,9 +65,7 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.EDIT_PLANS,
         }
     ),
-    RoleName.PLAN_MANAGER: frozenset(
-        {Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}
-    ),
+    RoleName.PLAN_MANAGER: frozenset({Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}),
     RoleName.SECURITY_REVIEWER: frozenset({Right.USE_ADMIN, Right.SEE_REQUESTS, Right.DECIDE_REQUESTS}),
     RoleName.AUDITOR: frozenset(_SEE_EVERYTHING),
     RoleName.ADMINISTRATOR: frozenset(

@@ -77,7 +77,9 @@ def apps_of(owner: User) -> Sequence[DeveloperApp]:
     return db.session.scalars(mine.order_by(DeveloperApp.name, DeveloperApp.id)).all()
 
 
-def apps_visible_to(user: User, *, search: str = "", after: tuple[str, int] | None = None, size: int = 50) -> Sequence[DeveloperApp]:
+def apps_visible_to(
+    user: User, *, search: str = "", after: tuple[str, int] | None = None, size: int = 50
+) -> Sequence[DeveloperApp]:
     """The person's own apps and those that colleagues share, by name, paged by (name, id)."""
     shared = and_(
         DeveloperApp.organisation_id == user.organisation_id, DeveloperApp.visibility == Visibility.ORGANISATION
@@ -107,9 +109,7 @@ def _live(search: str) -> Any:
 def _page(query: Any, after: tuple[str, int] | None, size: int) -> Sequence[DeveloperApp]:
     if after:
         name, app_id = after
-        query = query.where(
-            or_(DeveloperApp.name > name, and_(DeveloperApp.name == name, DeveloperApp.id > app_id))
-        )
+        query = query.where(or_(DeveloperApp.name > name, and_(DeveloperApp.name == name, DeveloperApp.id > app_id)))
     return list(db.session.scalars(query.order_by(DeveloperApp.name, DeveloperApp.id).limit(size)).unique())
 
 

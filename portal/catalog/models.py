@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text
-from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts import User
 from portal.db import Base, key, now, pk, words
@@ -157,9 +157,9 @@ class ApiDescription(Base):
     servers: Mapped[list[str]] = mapped_column(default=list)
     operation_count: Mapped[int] = mapped_column(default=0)
     faults: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    operations: Mapped[list[dict[str, Any]]] = deferred(mapped_column(default=list))
-    raw: Mapped[bytes] = deferred(mapped_column(LargeBinary))
-    viewer_json: Mapped[bytes] = deferred(mapped_column(LargeBinary))
+    operations: Mapped[list[dict[str, Any]]] = mapped_column(default=list, deferred=True)
+    raw: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    viewer_json: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     product: Mapped[ApiProduct] = relationship()

@@ -24,7 +24,9 @@ class CredentialState(StrEnum):
 
 
 CREDENTIAL_MOVES: dict[CredentialState, frozenset[CredentialState]] = {
-    CredentialState.PENDING_REVEAL: frozenset({CredentialState.ACTIVE, CredentialState.REVOKED, CredentialState.EXPIRED}),
+    CredentialState.PENDING_REVEAL: frozenset(
+        {CredentialState.ACTIVE, CredentialState.REVOKED, CredentialState.EXPIRED}
+    ),
     CredentialState.ACTIVE: frozenset({CredentialState.REVOKED, CredentialState.EXPIRED}),
     CredentialState.REVOKED: frozenset(),
     CredentialState.EXPIRED: frozenset(),

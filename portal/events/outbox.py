@@ -81,9 +81,7 @@ def complete(message_ids: Sequence[int], *, worker: str) -> int:
             OutboxMessage.leased_by == worker,
             OutboxMessage.state == MessageState.LEASED,
         )
-        .values(
-            state=MessageState.DONE, delivered_at=now(), leased_by=None, leased_until=None, last_error=""
-        )
+        .values(state=MessageState.DONE, delivered_at=now(), leased_by=None, leased_until=None, last_error="")
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
 

@@ -36,7 +36,12 @@ def status_of(error: PortalError) -> int:
 def error_page(status: int, message: str = "") -> Response:
     """The page for this status with what happened in one sentence."""
     if _wants_json():
-        problem = {"type": "about:blank", "status": status, "title": message or _phrase(status), "request_id": g.get("request_id")}
+        problem = {
+            "type": "about:blank",
+            "status": status,
+            "title": message or _phrase(status),
+            "request_id": g.get("request_id"),
+        }
         answer = jsonify(problem)
         answer.content_type = "application/problem+json"
         answer.status_code = status

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import uuid
 
+import structlog
 from flask import Flask, Response, g, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
+from portal.config import Settings
 from portal.events import record_access
 
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
@@ -28,3 +31,18 @@ def register_observation(app: Flask) -> None:
     def say(answer: Response) -> Response:
         answer.headers["X-Request-ID"] = g.get("request_id", "")
         return answer
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send log lines to standard error, as JSON or for people, each with its request id."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
+        cache_logger_on_first_use=False,
+    )

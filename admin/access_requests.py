@@ -1,0 +1,5 @@
+"""The access_requests pages."""
+
+from flask import Blueprint
+
+bp = Blueprint("access_requests", __name__)

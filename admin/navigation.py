@@ -1,0 +1,61 @@
+"""The Admin Portal's menu: what this person may open, in groups."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import request, url_for
+
+from portal import access
+from portal.accounts import Right, User
+
+MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
+    ("Work", [("Dashboard", "admin.dashboard.show", Right.USE_ADMIN)]),
+    (
+        "API Consumers",
+        [
+            ("Access Requests", "admin.access_requests.index", Right.SEE_REQUESTS),
+            ("Apps", "admin.apps.index", Right.SEE_APPS),
+            ("Users", "admin.users.index", Right.SEE_USERS),
+        ],
+    ),
+    (
+        "Catalogue",
+        [
+            ("Products", "admin.products.index", Right.SEE_CATALOGUE),
+            ("Plans", "admin.plans.index", Right.SEE_CATALOGUE),
+            ("Catalogues", "admin.catalogues.index", Right.SEE_CATALOGUE),
+        ],
+    ),
+    (
+        "Messages",
+        [
+            ("Emails", "admin.emails.index", Right.SEE_MESSAGES),
+            ("Outbox", "admin.outbox.index", Right.SEE_MESSAGES),
+        ],
+    ),
+    ("Record", [("Audit", "admin.audit.index", Right.SEE_AUDIT)]),
+]
+
+
+def menu(person: User) -> list[dict[str, Any]]:
+    """The groups and entries that this person may open, the present one marked; empty without admin rights."""
+    if not person.may(Right.USE_ADMIN):
+        return []
+    groups = []
+    for label, entries in MENU:
+        shown = [_entry(name, endpoint, person) for name, endpoint, right in entries if person.may(right)]
+        if shown:
+            groups.append({"label": label, "entries": shown})
+    return groups
+
+
+def _entry(label: str, endpoint: str, person: User) -> dict[str, Any]:
+    family = endpoint.rsplit(".", 1)[0]
+    counted = endpoint == "admin.access_requests.index" and person.may(Right.DECIDE_REQUESTS)
+    return {
+        "label": label,
+        "url": url_for(endpoint),
+        "current": (request.endpoint or "").startswith(family + "."),
+        "count": access.count_waiting_for(person) if counted else None,
+    }

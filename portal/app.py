@@ -1,0 +1,118 @@
+"""Putting Portico together; the only module that knows everything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, g
+from flask_bootstrap import Bootstrap5
+from flask_login import current_user
+from flask_migrate import Migrate
+from flask_wtf import CSRFProtect
+
+import admin
+from portal import access, events, live, oauth, web
+from portal.accounts import Right
+from portal.config import Settings, load
+from portal.db import db, is_sqlite, prepare_engine
+from portal.mail import MailChannel
+from portal.paths import data_path
+from portal.web import observe, sign_in
+from portal.web.answers import htmx
+
+csrf = CSRFProtect()
+migrate = Migrate(render_as_batch=True, compare_type=True)
+bootstrap = Bootstrap5()
+
+MOST_BYTES_IN_A_REQUEST = 24 * 1024 * 1024
+MOST_BYTES_IN_A_FORM_FIELD = 2 * 1024 * 1024
+MOST_PARTS_IN_A_FORM = 1000
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """A Portico application. Raises BadSettings when a setting is wrong or missing."""
+    settings = settings or load()
+    app = Flask(
+        __name__,
+        template_folder=str(data_path("templates")),
+        static_folder=str(data_path("static")),
+        static_url_path="/static",
+    )
+    app.config.from_mapping(_flask_config(settings))
+    observe.configure_logging(settings)
+    _set_up_database(app, settings)
+    bootstrap.init_app(app)
+    htmx.init_app(app)
+    web.register_converters(app)
+    web.register_observation(app)
+    sign_in.register_people(app, settings)
+    web.hold_the_door(app)
+    csrf.init_app(app)
+    csrf.exempt(oauth.bp)
+    app.register_blueprint(live.bp)
+    app.register_blueprint(admin.bp)
+    app.register_blueprint(oauth.bp)
+    web.register_error_pages(app)
+    web.register_headers(app)
+    _register_channels(settings)
+    _register_context(app, settings)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    return {
+        "PORTICO": settings,
+        "SECRET_KEY": settings.secret_key,
+        "TESTING": settings.testing,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine_options(settings),
+        "BOOTSTRAP_SERVE_LOCAL": True,
+        "MAX_CONTENT_LENGTH": MOST_BYTES_IN_A_REQUEST,
+        "MAX_FORM_MEMORY_SIZE": MOST_BYTES_IN_A_FORM_FIELD,
+        "MAX_FORM_PARTS": MOST_PARTS_IN_A_FORM,
+        "WTF_CSRF_TIME_LIMIT": None,  # as long as the session lives: a long form does not lose its text
+        "WTF_CSRF_SSL_STRICT": settings.is_secure,
+        "PREFERRED_URL_SCHEME": "https" if settings.is_secure else "http",
+        "SESSION_COOKIE_NAME": "__Host-portico" if settings.is_secure else "portico",
+        "SESSION_COOKIE_SECURE": settings.is_secure,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+    }
+
+
+def _engine_options(settings: Settings) -> dict[str, Any]:
+    if is_sqlite(settings.database_url):
+        return {"connect_args": {"timeout": 15}}
+    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_timeout": 10}
+
+
+def _set_up_database(app: Flask, settings: Settings) -> None:
+    if is_sqlite(settings.database_url):
+        settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(data_path("migrations")))
+    with app.app_context():
+        prepare_engine(db.engine)
+
+
+def _register_channels(settings: Settings) -> None:
+    events.register(MailChannel(settings))
+
+
+def _register_context(app: Flask, settings: Settings) -> None:
+    @app.context_processor
+    def every_page() -> dict[str, Any]:
+        person = current_user if current_user and current_user.is_authenticated else None
+        shops = person is not None and person.may(Right.REQUEST_ACCESS)
+        return {
+            "site_name": settings.site_name,
+            "demo": settings.demo,
+            "now": datetime.now(UTC),
+            "request_id": g.get("request_id", ""),
+            "cart_count": access.cart_count(person) if person is not None and shops else 0,
+            "may_request": shops,
+            "admin_menu": admin.menu(person) if person is not None else [],
+            "page_url": web.page_url,
+            "Right": Right,
+        }

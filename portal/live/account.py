@@ -1,0 +1,5 @@
+"""The account pages."""
+
+from flask import Blueprint
+
+bp = Blueprint("account", __name__)

@@ -1,0 +1,5 @@
+"""The home pages."""
+
+from flask import Blueprint
+
+bp = Blueprint("home", __name__)

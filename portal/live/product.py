@@ -1,0 +1,5 @@
+"""The product pages."""
+
+from flask import Blueprint
+
+bp = Blueprint("product", __name__)

@@ -1,0 +1,99 @@
+"""Fixtures for every test: an application on each database, clean data, and people who press buttons."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+from sqlalchemy import text
+
+from portal.accounts import User
+from portal.app import create_app
+from portal.config import Settings, load
+from portal.db import Base, db
+from tests.support.browser import Browser
+from tests.support.postgres import fresh_database
+
+DATABASES = ("sqlite", "postgresql")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every test that needs the application on both databases."""
+    if "database" in metafunc.fixturenames:
+        chosen = os.environ.get("PORTICO_TEST_DATABASES", ",".join(DATABASES)).split(",")
+        metafunc.parametrize("database", chosen, scope="session")
+
+
+class TestInstallation:
+    """An application on one database, whose data can be thrown away quickly."""
+
+    __test__ = False
+
+    def __init__(self, database: str, folder: Path, worker: str) -> None:
+        self.database = database
+        self.file = folder / "portico.sqlite3"
+        self.template = folder / "template.sqlite3"
+        url = f"sqlite:///{self.file}" if database == "sqlite" else fresh_database(f"portico_test_{worker}")
+        self.settings: Settings = load(
+            testing=True, database_url=url, secret_key="t" * 48, instance_dir=folder, base_url="http://localhost"
+        )
+        self.app = create_app(self.settings)
+        with self.app.app_context():
+            upgrade()
+            if database == "sqlite":
+                db.session.execute(text("select 1"))
+                with db.engine.connect() as connection:
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                db.engine.dispose()
+                shutil.copy(self.file, self.template)
+
+    def empty(self) -> None:
+        """Take all data away, the record too (tests may: they are not the application)."""
+        with self.app.app_context():
+            if self.database == "sqlite":
+                with closing(sqlite3.connect(self.template)) as source, closing(sqlite3.connect(self.file)) as target:
+                    source.backup(target)
+                return
+            with db.engine.begin() as connection:
+                connection.execute(text("set session_replication_role = replica"))
+                for table in (*Base.metadata.tables, *_search_tables(connection)):
+                    connection.execute(text(f"delete from {table}"))
+                connection.execute(text("set session_replication_role = origin"))
+
+
+def _search_tables(connection: Any) -> list[str]:
+    query = "select tablename from pg_tables where schemaname = 'public' and tablename like 'product_search%'"
+    return list(connection.execute(text(query)).scalars())
+
+
+@pytest.fixture(scope="session")
+def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> TestInstallation:
+    """The application on this database, migrated once a session."""
+    return TestInstallation(database, tmp_path_factory.mktemp(database), worker_id)
+
+
+@pytest.fixture
+def app(installation: TestInstallation) -> Iterator[Flask]:
+    """The application with empty tables, and an application context for the test's own reading and arranging."""
+    installation.empty()
+    with installation.app.app_context():
+        yield installation.app
+        db.session.remove()
+
+
+@pytest.fixture
+def browser(app: Flask) -> Callable[..., Browser]:
+    """Makes a person at a browser: ``browser(user)`` is signed in, ``browser()`` is a stranger."""
+
+    def open_browser(user: User | None = None) -> Browser:
+        return Browser(app, user)
+
+    return open_browser

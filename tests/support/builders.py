@@ -1,0 +1,144 @@
+"""Builders make valid things; a test names only what it is about. Each stores its thing at once."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from typing import Any
+
+from flask_security.utils import hash_password
+
+from portal import access, accounts, apps
+from portal.access import AccessRequest
+from portal.accounts import Organisation, RoleName, User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, AuthMethod, Catalogue, Offer, Plan, PlanState, ProductState
+from portal.db import db, transaction
+
+PASSWORD = "portico-demo"
+_count = itertools.count(1)
+
+
+@cache
+def password_hash() -> str:
+    """The hash of the password that all made people have."""
+    return str(hash_password(PASSWORD))
+
+
+def make_user(*roles: RoleName, email: str = "", name: str = "", organisation: str = "Acme", **kwargs: Any) -> User:
+    """A confirmed person; a consumer unless roles are named."""
+    number = next(_count)
+    with transaction():
+        person = accounts.add_person(
+            email or f"person{number}@acme.example",
+            name=name or f"Person {number}",
+            roles=roles or (RoleName.CONSUMER,),
+            organisation=accounts.organisation_named(organisation),
+            password_hash=password_hash(),
+        )
+        for field, value in kwargs.items():
+            setattr(person, field, value)
+    return person
+
+
+def make_organisation(name: str = "") -> Organisation:
+    """An organisation."""
+    with transaction():
+        return accounts.organisation_named(name or f"Organisation {next(_count)}")
+
+
+def make_plan(name: str = "", **kwargs: Any) -> Plan:
+    """An active plan that needs an owner's approval."""
+    number = next(_count)
+    name = name or f"Plan {number}"
+    with transaction():
+        plan = Plan(slug=f"plan-{number}", name=name, display_name=name, **{"state": PlanState.ACTIVE, **kwargs})
+        db.session.add(plan)
+    return plan
+
+
+def make_product(
+    name: str = "",
+    *,
+    plans: list[Plan] | None = None,
+    owners: list[User] | None = None,
+    catalogue: Catalogue | None = None,
+    auth_method: AuthMethod = AuthMethod.OAUTH2,
+    state: ProductState = ProductState.PUBLISHED,
+    scopes: tuple[str, ...] = ("read", "write"),
+    **kwargs: Any,
+) -> ApiProduct:
+    """A published product in a catalogue (``General`` unless named), offered on these plans."""
+    number = next(_count)
+    with transaction():
+        product = ApiProduct(
+            slug=f"product-{number}",
+            name=name or f"Product {number}",
+            summary="What it does.",
+            auth_method=auth_method,
+            state=state,
+            scopes=[{"name": f"product-{number}:{s}", "description": s} for s in scopes],
+            owners=owners or [],
+            **kwargs,
+        )
+        shelf = catalogue or _general()
+        shelf.products.append(product)
+        for plan in plans or []:
+            if plan not in shelf.plans:
+                shelf.plans.append(plan)
+        db.session.add(product)
+    return product
+
+
+def make_catalogue(name: str = "") -> Catalogue:
+    """An empty catalogue."""
+    number = next(_count)
+    with transaction():
+        catalogue = Catalogue(slug=f"catalogue-{number}", name=name or f"Catalogue {number}")
+        db.session.add(catalogue)
+    return catalogue
+
+
+def make_app(owner: User, name: str = "", **kwargs: Any) -> DeveloperApp:
+    """An app of this person."""
+    with transaction():
+        return apps.add_app(name or f"App {next(_count)}", by=owner, **kwargs)
+
+
+def fill_cart(person: User, *products: ApiProduct, plan: Plan) -> None:
+    """Put products on a plan in the person's cart, from the first catalogue that offers them."""
+    from portal.catalog import offers_of
+
+    with transaction():
+        for product in products:
+            offer: Offer = next(o for o in offers_of(product) if o.plan.id == plan.id)
+            access.add_to_cart(offer, by=person)
+
+
+def make_request(
+    requester: User | None = None,
+    *products: ApiProduct,
+    plan: Plan | None = None,
+    app: DeveloperApp | None = None,
+    owner: User | None = None,
+    reason: str = "We need it.",
+) -> AccessRequest:
+    """A submitted request: pending when its plan needs an approval, approved when the plan approves by itself."""
+    requester = requester or make_user()
+    plan = plan or make_plan()
+    chosen = products or (make_product(plans=[plan], owners=[owner or make_user(RoleName.API_OWNER)]),)
+    app = app or make_app(requester)
+    fill_cart(requester, *chosen, plan=plan)
+    with transaction():
+        (request,) = access.submit(app, by=requester, reason=reason)
+    return request
+
+
+def _general() -> Catalogue:
+    from sqlalchemy import select
+
+    found = db.session.scalar(select(Catalogue).where(Catalogue.slug == "general"))
+    if found is None:
+        found = Catalogue(slug="general", name="General")
+        db.session.add(found)
+    return found
