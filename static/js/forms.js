@@ -1,24 +1,27 @@
 // A second click sends nothing twice, and the focus goes where the reader has to look.
 // The server refuses a double submit by itself; this only saves people the wondering.
+function release(part) {
+  delete part.dataset.sent;
+  for (const sent of part.querySelectorAll("[data-sent]")) delete sent.dataset.sent;
+}
+
 export function watchForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (event.defaultPrevented || form.method === "get") return;
+    if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
     if (form.dataset.sent !== undefined) {
       event.preventDefault();
       return;
     }
     form.dataset.sent = "";
     if (event.submitter) event.submitter.dataset.sent = "";
+    // A download leaves the page standing, and a lost connection may be tried again.
+    setTimeout(() => release(form), 8000);
   });
   // Back from the next page: the form must work again.
-  addEventListener("pageshow", () => {
-    for (const sent of document.querySelectorAll("[data-sent]")) delete sent.dataset.sent;
-  });
+  addEventListener("pageshow", () => release(document.body));
   document.addEventListener("htmx:afterRequest", (event) => {
-    const form = event.detail.elt;
-    delete form.dataset.sent;
-    for (const sent of form.querySelectorAll("[data-sent]")) delete sent.dataset.sent;
+    release(event.detail.elt);
   });
 }
 

@@ -20,6 +20,7 @@ export function placeMenus() {
     }, true);
   }
   document.addEventListener("htmx:beforeRequest", (event) => {
-    event.target.closest?.("[popover]:popover-open")?.hidePopover();
+    // The outermost first: it takes those within along.
+    if (event.target.closest?.("[popover]")) document.querySelector(":popover-open")?.hidePopover();
   });
 }
