@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     web.register_converters(app)
     web.register_observation(app)
+    web.count_requests(app)
     sign_in.register_people(app, settings)
     web.hold_the_door(app)
     csrf.init_app(app)
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(live.bp)
     app.register_blueprint(admin.bp)
     app.register_blueprint(oauth.bp)
+    app.register_blueprint(web.operations)
     web.register_error_pages(app)
     web.register_headers(app)
     _register_channels(settings)
@@ -83,8 +85,8 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
     if is_sqlite(settings.database_url):
-        return {"connect_args": {"timeout": 15}}
-    return {"pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_timeout": 10}
+        return {"connect_args": {"timeout": 15}, "hide_parameters": True}
+    return {"hide_parameters": True, "pool_pre_ping": True, "pool_size": 5, "max_overflow": 10, "pool_timeout": 10}
 
 
 def _set_up_database(app: Flask, settings: Settings) -> None:

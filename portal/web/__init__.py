@@ -10,14 +10,18 @@ from portal.web.converters import register_converters
 from portal.web.errors import register_error_pages
 from portal.web.headers import register_headers
 from portal.web.observe import register_observation
+from portal.web.operations import bp as operations
+from portal.web.operations import count_requests
 from portal.web.person import current_person
 
 __all__ = [
+    "count_requests",
     "current_person",
     "done",
     "found",
     "hold_the_door",
     "is_htmx",
+    "operations",
     "page_url",
     "public",
     "register_converters",

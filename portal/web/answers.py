@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from htmx_flask import Htmx  # type: ignore[import-untyped]
+from htmx_flask import Htmx
 
 htmx = Htmx()
 Thing = TypeVar("Thing")

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
+from jinja2 import Template
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -36,25 +37,26 @@ def status_of(error: PortalError) -> int:
 def error_page(status: int, message: str = "") -> Response:
     """The page for this status with what happened in one sentence."""
     if _wants_json():
-        problem = {
-            "type": "about:blank",
-            "status": status,
-            "title": message or _phrase(status),
-            "request_id": g.get("request_id"),
-        }
-        answer = jsonify(problem)
-        answer.content_type = "application/problem+json"
-        answer.status_code = status
-        return answer
-    template = [f"errors/{status}.html", "errors/error.html"]
+        return problem(status, message)
+    template: list[str | Template] = [f"errors/{status}.html", "errors/error.html"]
     return make_response(render_template(template, status=status, message=message, title=_phrase(status)), status)
+
+
+def problem(status: int, message: str = "") -> Response:
+    """The same for machines: application/problem+json (RFC 9457)."""
+    answer = jsonify(
+        type="about:blank", status=status, title=message or _phrase(status), request_id=g.get("request_id")
+    )
+    answer.content_type = "application/problem+json"
+    answer.status_code = status
+    return answer
 
 
 def _refused(error: PortalError) -> Response:
     return error_page(status_of(error), error.message)
 
 
-def _stale_form(error: CSRFError) -> Response:
+def _stale_form(_error: CSRFError) -> Response:
     return error_page(400, "This form is no longer valid, because your session has changed since the page was opened.")
 
 
@@ -80,7 +82,7 @@ def _database_away(error: OperationalError) -> Response:
 
 
 def _broken(error: Exception) -> Response:
-    log.exception("unhandled_error", error_type=type(error).__name__)
+    log.error("unhandled_error", error_type=type(error).__name__, exc_info=error)
     return error_page(500)
 
 

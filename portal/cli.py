@@ -1,0 +1,209 @@
+"""The ``portico`` command. Exit codes: 0 done, 1 failed with a message, 2 wrong usage."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+BAR_WIDTH = 28
+
+
+def in_application(command: Command) -> Command:
+    """Run a command inside the application; a wrong setting or a refusal ends it with one sentence and exit code 1."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from portal.errors import PortalError
+
+        try:
+            with make_app().app_context():
+                return command(*args, **kwargs)
+        except PortalError as refusal:
+            raise click.ClickException(refusal.message) from refusal
+
+    return run  # type: ignore[return-value]
+
+
+def make_app() -> Any:
+    """The application, or the end of the command with what is wrong in the settings."""
+    from portal.app import create_app
+    from portal.config import BadSettings
+
+    try:
+        return create_app()
+    except BadSettings as error:
+        raise click.ClickException(str(error)) from error
+
+
+@click.group()
+@click.version_option(package_name="portico")
+def main() -> None:
+    """Portico: a developer portal where API access is asked for, decided, issued and remembered."""
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, envvar="PORT", type=click.IntRange(1, 65535))
+@click.option("--demo", is_flag=True, help="Make the demo catalogue and people, and deliver mail to a mailbox page.")
+@click.option("--with-worker/--web-only", default=None, help="Run the delivery worker too (default: only with --demo).")
+def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
+    """Start the web server, and with --demo everything else that the portal needs."""
+    from portal import serving
+
+    os.environ.setdefault("PORTICO_BASE_URL", f"http://{host}:{port}")
+    if demo:
+        os.environ["PORTICO_DEMO"] = "true"
+        _prepare_demo()
+    else:
+        make_app()
+    serving.serve(host=host, port=port, with_worker=demo if with_worker is None else with_worker, demo=demo)
+
+
+@main.command()
+@click.option("--with-parent", type=int, hidden=True, help="Stop when this process is no longer the parent.")
+def worker(with_parent: int | None) -> None:
+    """Deliver what waits in the outbox and tidy up, until told to stop."""
+    from portal import serving
+
+    serving.work(make_app(), parent=with_parent)
+
+
+@main.command()
+@click.option("--demo", is_flag=True, help="The demo catalogue and the demo people.")
+@click.option("--quiet", is_flag=True, help="Say nothing unless something fails.")
+def seed(demo: bool, quiet: bool) -> None:
+    """Load a catalogue; loading it again changes nothing."""
+    if not demo:
+        raise click.UsageError("Say what to load: --demo is the only seed there is.")
+    os.environ["PORTICO_DEMO"] = "true"
+    _load_demo(quiet)
+
+
+@main.command("create-owner")
+@click.argument("email")
+@click.option("--name", default="", help="The person's name.")
+@in_application
+def create_owner(email: str, name: str) -> None:
+    """Make the first API owner and administrator. The password is asked for, or read from PORTICO_OWNER_PASSWORD."""
+    from flask_security.utils import hash_password
+
+    from portal import accounts
+    from portal.accounts import RoleName
+    from portal.db import transaction
+
+    password = os.environ.get("PORTICO_OWNER_PASSWORD") or click.prompt(
+        "Password (12 or more characters)", hide_input=True, confirmation_prompt=True
+    )
+    if len(password) < 12:
+        raise click.ClickException("The password is too short: use 12 or more characters.")
+    with transaction():
+        person = accounts.add_person(
+            _valid_email(email),
+            name=name,
+            roles=[RoleName.API_OWNER, RoleName.ADMINISTRATOR],
+            password_hash=hash_password(password),
+        )
+    click.echo(f"{person.email} can sign in as API owner and administrator.")
+
+
+@main.command("import-openapi")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--catalogue", default="", help="Slug of the catalogue to put the products in (default: the first).")
+@click.option("--publish/--draft", default=True, show_default=True, help="Whether the products are visible at once.")
+@click.option("--quiet", is_flag=True, help="No progress; refusals and the summary only.")
+def import_openapi(paths: tuple[Path, ...], catalogue: str, publish: bool, quiet: bool) -> None:
+    """Make a product from each API description; folders are searched for .json, .yaml and .yml files."""
+    from portal import importing
+
+    with make_app().app_context():
+        summary = importing.import_files(
+            importing.description_files(paths),
+            catalogue_slug=catalogue,
+            publish=publish,
+            progress=not quiet and is_terminal(),
+        )
+    for line in summary.lines():
+        click.echo(line)
+    if summary.refused and not summary.taken:
+        sys.exit(1)
+
+
+@main.group()
+def database() -> None:
+    """The database schema."""
+
+
+@database.command()
+@in_application
+def upgrade() -> None:
+    """Bring the schema to the version that this code needs."""
+    from flask_migrate import upgrade as migrate_up
+
+    migrate_up()
+    click.echo("The database is at the newest version.")
+
+
+@database.command()
+@click.argument("revision", default="-1")
+@in_application
+def downgrade(revision: str) -> None:
+    """Take the schema back, one version or to the one that is named."""
+    from flask_migrate import downgrade as migrate_down
+
+    migrate_down(revision=revision)
+
+
+@database.command()
+@click.argument("message")
+@in_application
+def migrate(message: str) -> None:
+    """Draw up a migration from the difference between models and schema (developers)."""
+    from flask_migrate import migrate as draw_up
+
+    draw_up(message=message)
+
+
+main.add_command(database, "db")
+
+
+def is_terminal() -> bool:
+    """Whether somebody watches: progress is only drawn for people."""
+    return sys.stderr.isatty()
+
+
+def _prepare_demo() -> None:
+    from flask_migrate import upgrade as migrate_up
+
+    app = make_app()
+    with app.app_context():
+        migrate_up()
+    _load_demo(quiet=not is_terminal())
+
+
+def _load_demo(quiet: bool) -> None:
+    from portal import seeding
+
+    with make_app().app_context():
+        made = seeding.load_demo(progress=not quiet and is_terminal())
+    if not quiet:
+        click.echo(made, err=True)
+
+
+def _valid_email(email: str) -> str:
+    from email_validator import EmailNotValidError, validate_email
+
+    try:
+        return validate_email(email, check_deliverability=False).normalized
+    except EmailNotValidError as error:
+        raise click.ClickException(f"{email} is not an email address: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""Loading the demo catalogue and its people from ``catalog_seed/``. Loading it again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from flask_security.utils import hash_password
+from rich.progress import track
+
+from portal import accounts, catalog
+from portal.accounts import RoleName, User
+from portal.catalog import AuthMethod, PlanState, ProductState
+from portal.db import transaction
+from portal.paths import data_path
+
+DEMO_PASSWORD = "portico-demo"
+
+
+def load_demo(*, progress: bool = False) -> str:
+    """Make what is missing of the demo people, plans, products and catalogues; says in a sentence what was made."""
+    folder = data_path("catalog_seed")
+    people = _load_people(_read(folder / "people.yaml"))
+    plans = _load_plans(_read(folder / "plans.yaml"))
+    products = _load_products(sorted((folder / "products").iterdir()), progress)
+    catalogues = _load_catalogues(_read(folder / "catalogues.yaml"))
+    if not any((people, plans, products, catalogues)):
+        return "The demo data is already there."
+    return f"Made {products} products, {plans} plans, {catalogues} catalogues and {people} people."
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _load_people(entries: dict[str, Any]) -> int:
+    made = 0
+    with transaction():
+        for entry in entries["organisations"]:
+            if entry.get("default"):
+                accounts.default_organisation()
+            accounts.organisation_named(entry["name"])
+        for entry in entries["people"]:
+            if accounts.find_person_by_email(entry["email"]) is None:
+                accounts.add_person(
+                    entry["email"],
+                    name=entry["name"],
+                    roles=[RoleName(role) for role in entry["roles"]],
+                    organisation=accounts.organisation_named(entry["organisation"]),
+                    password_hash=hash_password(DEMO_PASSWORD),
+                )
+                made += 1
+    return made
+
+
+def _load_plans(entries: list[dict[str, Any]]) -> int:
+    made = 0
+    with transaction():
+        known = {plan.slug for plan in catalog.plans()}
+        for entry in entries:
+            if entry["slug"] not in known:
+                catalog.create_plan(_plan_values(entry), by=None)
+                made += 1
+    return made
+
+
+def _plan_values(entry: dict[str, Any]) -> dict[str, Any]:
+    quota, rate, allowance = entry.get("quota") or {}, entry.get("rate_limit") or {}, entry.get("allowance") or {}
+    return {
+        "slug": entry["slug"],
+        "name": entry["name"],
+        "display_name": entry["display_name"],
+        "description": entry["description"],
+        "quota_requests": quota.get("requests"),
+        "quota_period": quota.get("period", "month"),
+        "rate_requests": rate.get("requests"),
+        "rate_seconds": rate.get("seconds", 1),
+        "credential_lifetime_days": entry.get("credential_lifetime_days"),
+        "token_lifetime_seconds": entry["token_lifetime_seconds"],
+        "scopes": entry.get("scopes", []),
+        "auto_approve": entry["auto_approve"],
+        "reason_required": entry["reason_required"],
+        "allowance_requests": allowance.get("requests"),
+        "allowance_days": allowance.get("days", 30),
+        "state": PlanState(entry["state"]),
+    }
+
+
+def _load_products(folders: list[Path], progress: bool) -> int:
+    shown = track(folders, description="Demo products", transient=True, disable=not progress)
+    return sum(_load_product(folder) for folder in shown if (folder / "product.yaml").exists())
+
+
+def _load_product(folder: Path) -> bool:
+    entry = _read(folder / "product.yaml")
+    with transaction():
+        if catalog.find_product_by_slug(entry["slug"]) is not None:
+            return False
+        product = catalog.create_product(_product_values(entry, folder), by=None)
+        for path in _descriptions(folder):
+            catalog.attach_description(product, catalog.read_description(path.read_bytes()), path.name, by=None)
+    return True
+
+
+def _descriptions(folder: Path) -> Iterator[Path]:
+    return (path for name in ("openapi.yaml", "swagger.json") if (path := folder / name).exists())
+
+
+def _product_values(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
+    return {
+        "slug": entry["slug"],
+        "name": entry["name"],
+        "summary": entry["summary"],
+        "description": (folder / "overview.md").read_text(encoding="utf-8"),
+        "category": entry["category"],
+        "tags": entry["tags"],
+        "auth_method": AuthMethod(entry["authentication"]),
+        "base_url": entry["base_url"],
+        "scopes": entry["scopes"],
+        "state": ProductState(entry["state"]),
+        "featured": entry["featured"],
+        "owners": [_owner(email) for email in entry["owners"]],
+    }
+
+
+def _owner(email: str) -> User:
+    person = accounts.find_person_by_email(email)
+    if person is None:
+        raise ValueError(f"The seed names the owner {email}, who is not in people.yaml.")
+    return person
+
+
+def _load_catalogues(entries: list[dict[str, Any]]) -> int:
+    made = 0
+    with transaction():
+        known = {catalogue.slug for catalogue in catalog.catalogues()}
+        for entry in entries:
+            if entry["slug"] not in known:
+                catalog.create_catalogue(
+                    {
+                        "slug": entry["slug"],
+                        "name": entry["name"],
+                        "description": entry["description"],
+                        "products": [catalog.find_product_by_slug(slug) for slug in entry["products"]],
+                        "plans": [plan for plan in catalog.plans() if plan.slug in entry["plans"]],
+                    },
+                    by=None,
+                )
+                made += 1
+    return made

@@ -1,0 +1,112 @@
+"""Running Portico: the web server (Granian) and, beside it when asked, the delivery worker."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+RESTART_AFTER_SECONDS = 1.0
+STOP_WITHIN_SECONDS = 10
+
+DEMO_SIGN_INS = (
+    ("consumer@acme.example", "API consumer, Acme"),
+    ("second@acme.example", "API consumer, Acme"),
+    ("outsider@globex.example", "API consumer, Globex"),
+    ("owner@portico.example", "API owner: decides requests"),
+    ("plans@portico.example", "plan manager"),
+    ("security@portico.example", "security reviewer"),
+    ("auditor@portico.example", "auditor: reads everything"),
+    ("admin@portico.example", "portal administrator"),
+)
+
+
+def serve(*, host: str, port: int, with_worker: bool, demo: bool) -> None:
+    """Serve until told to stop; the worker, if any, is started again whenever it ends."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    stopping = threading.Event()
+    companion = threading.Thread(target=_keep_worker, args=(stopping,), daemon=True)
+    if with_worker:
+        companion.start()
+    threading.Thread(target=_announce, args=(f"http://{host}:{port}", demo, stopping), daemon=True).start()
+    server = Granian(
+        "portal.app:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=int(os.environ.get("PORTICO_WEB_PROCESSES", "1")),
+        blocking_threads=1,
+        workers_kill_timeout=STOP_WITHIN_SECONDS,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+    )
+    try:
+        server.serve()
+    finally:
+        stopping.set()
+        if with_worker:
+            companion.join(STOP_WITHIN_SECONDS)
+
+
+def work(app: Flask, *, parent: int | None = None) -> None:
+    """Run the delivery worker until SIGTERM or SIGINT, or until its parent is gone."""
+    from portal import worker
+
+    stopping = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if parent is not None:
+        threading.Thread(target=_watch_parent, args=(parent, stopping), daemon=True).start()
+    worker.run(app, stopping)
+
+
+def _watch_parent(parent: int, stopping: threading.Event) -> None:
+    while not stopping.wait(0.5):
+        if os.getppid() != parent:
+            stopping.set()
+
+
+def _keep_worker(stopping: threading.Event) -> None:
+    command = [sys.executable, "-m", "portal.cli", "worker", "--with-parent", str(os.getpid())]
+    while not stopping.is_set():
+        process = subprocess.Popen(command)
+        while process.poll() is None and not stopping.wait(0.2):
+            pass
+        if process.poll() is None:
+            process.terminate()
+            process.wait(STOP_WITHIN_SECONDS)
+        stopping.wait(RESTART_AFTER_SECONDS)
+
+
+def _announce(url: str, demo: bool, stopping: threading.Event) -> None:
+    """Say where the portal is once it answers."""
+    while not stopping.is_set():
+        try:
+            with urlopen(f"{url}/healthz", timeout=1):  # noqa: S310  our own address
+                break
+        except (URLError, OSError):
+            time.sleep(0.1)
+    lines = [f"Live Portal    {url}/", f"Admin Portal   {url}/admin/"]
+    if demo:
+        lines += [f"Mailbox        {url}/dev/mailbox", "", "Sign in with password portico-demo as"]
+        lines += [f"  {email:<26} {who}" for email, who in DEMO_SIGN_INS]
+        lines += ["", "Ctrl-C stops it; starting it again keeps the data."]
+    print("\n".join(["", "Portico is running.", "", *lines, ""]), flush=True)  # noqa: T201  meant for the terminal

@@ -1,0 +1,100 @@
+"""What operators and machines ask: alive, ready, and how much of what."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Blueprint, Flask, Response, abort, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import REGISTRY, Collector
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from portal import events
+from portal.db import db, now
+from portal.paths import data_path
+from portal.web.access import public
+from portal.web.errors import problem
+
+bp = Blueprint("operations", __name__)
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
+
+requests_answered = Counter("portico_http_requests", "Requests answered.", ["method", "endpoint", "status"])
+seconds_taken = Histogram("portico_http_request_seconds", "Time to answer, in seconds.", ["endpoint"])
+
+
+class OutboxCollector(Collector):
+    """Reads the outbox when it is asked, so that every process tells the same."""
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Messages waiting, messages dead, and the age of the oldest that waits."""
+        waiting, dead, oldest = events.backlog()
+        age = (now() - oldest).total_seconds() if oldest else 0.0
+        return [
+            GaugeMetricFamily("portico_outbox_waiting", "Messages waiting to be delivered.", waiting),
+            GaugeMetricFamily("portico_outbox_dead", "Messages set aside after failing.", dead),
+            GaugeMetricFamily("portico_outbox_oldest_seconds", "Age of the oldest waiting message, in seconds.", age),
+        ]
+
+
+@bp.get("/healthz")
+@public
+def alive() -> Response:
+    """Whether this process answers."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+@bp.get("/readyz")
+@public
+def ready() -> Response:
+    """Whether the database can be reached and has the schema that this code knows."""
+    try:
+        db.session.execute(text("select 1"))
+        current = MigrationContext.configure(db.session.connection()).get_current_revision()
+    except SQLAlchemyError:
+        return problem(503, "The database cannot be reached.")
+    if current != newest_revision():
+        return problem(503, "The database is not at the version this code needs: run portico db upgrade.")
+    return Response("ready\n", mimetype="text/plain")
+
+
+@bp.get("/metrics")
+@public
+def metrics() -> Response:
+    """Prometheus text, for callers on this machine; behind a proxy, let the scraper reach the port directly."""
+    if request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers:
+        abort(404)
+    registry: CollectorRegistry = REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    outbox = CollectorRegistry()
+    outbox.register(OutboxCollector())
+    return Response(generate_latest(registry) + generate_latest(outbox), content_type=CONTENT_TYPE_LATEST)
+
+
+@cache
+def newest_revision() -> str | None:
+    """The schema version that this code needs."""
+    return ScriptDirectory(str(data_path("migrations"))).get_current_head()
+
+
+def count_requests(app: Flask) -> None:
+    """Count and time every answer by its view, never by its path (paths hold ids)."""
+
+    @app.before_request
+    def start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def count(answer: Response) -> Response:
+        endpoint = request.endpoint or "none"
+        requests_answered.labels(request.method, endpoint, answer.status_code).inc()
+        seconds_taken.labels(endpoint).observe(time.perf_counter() - g.get("started", time.perf_counter()))
+        return answer
