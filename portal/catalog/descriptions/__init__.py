@@ -1,8 +1,8 @@
 """Reads API descriptions: OpenAPI 2.0 to 3.2, in JSON or YAML, from files that strangers wrote.
 
-Nothing outside the file is ever fetched or read, work is bounded, and a file that breaks rules of the specification is read all
-the same with its faults listed. Only what cannot be read, or would be dangerous to keep, is ``Refused``. ``check`` runs the
-strict validator, which takes seconds for large files: call it outside web requests.
+Nothing outside the file is ever fetched or read, work is bounded, and a file that breaks rules of the specification is
+read all the same with its faults listed. Only what cannot be read, or would be dangerous to keep, is ``Refused``.
+``check`` runs the strict validator, which takes seconds for large files: call it outside web requests.
 """
 
 from portal.catalog.descriptions.model import (

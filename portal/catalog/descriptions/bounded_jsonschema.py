@@ -1,8 +1,8 @@
 """JSON Schema validators that count their work and are safe with schemas that strangers wrote.
 
-They differ from the library's in four ways: each keyword takes a step of the budget; a ``$schema`` inside a document does not
-switch to the library's own class, which would count nothing; patterns from the document are never run, since one can hold the
-process for good; lists are tested for repeated entries in linear time.
+They differ from the library's in four ways: each keyword takes a step of the budget; a ``$schema`` inside a document does
+not switch to the library's own class, which would count nothing; patterns from the document are never run, since one can
+hold the process for good; lists are tested for repeated entries in linear time.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any
 
 import attrs
-from jsonschema import FormatChecker
-from jsonschema.exceptions import SchemaError, ValidationError
-from jsonschema.validators import extend, validator_for
+from jsonschema import FormatChecker  # type: ignore[import-untyped]
+from jsonschema.exceptions import SchemaError, ValidationError  # type: ignore[import-untyped]
+from jsonschema.validators import extend, validator_for  # type: ignore[import-untyped]
 from openapi_schema_validator._specifications import REGISTRY
 
 from portal.catalog.descriptions.budget import spend
@@ -36,12 +36,12 @@ def counted(keyword: Keyword) -> Keyword:
     return step
 
 
-def not_run(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def not_run(*_: Any) -> Iterator[ValidationError]:
     """A keyword whose value comes from the document and is not to be trusted."""
     return iter(())
 
 
-def unique_items(validator: Any, value: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
+def unique_items(_validator: Any, value: Any, instance: Any, _schema: Any) -> Iterator[ValidationError]:
     """``uniqueItems`` in linear time."""
     if not value or not isinstance(instance, list):
         return

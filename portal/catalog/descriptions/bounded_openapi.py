@@ -1,7 +1,8 @@
 """The strict OpenAPI validator, made fit for documents that strangers wrote.
 
-The library's keyword validators are kept. Each step is counted, nothing outside the document is ever opened, and where one part
-cannot be checked (a reference that leads nowhere, a text in the place of a mapping) that is reported and the rest goes on.
+The library's keyword validators are kept. Each step is counted, nothing outside the document is ever opened, and where
+one part cannot be checked (a reference that leads nowhere, a text in the place of a mapping) that is reported and the rest
+goes on.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from jsonschema.validators import validator_for
+from jsonschema.validators import validator_for  # type: ignore[import-untyped]
 from jsonschema_path.paths import SchemaPath
 from openapi_spec_validator import schemas
 from openapi_spec_validator.validation import keywords, validators
@@ -21,7 +22,13 @@ from portal.catalog.descriptions.budget import Exhausted, spend
 
 
 class NotChecked(OpenAPIValidationError):  # type: ignore[misc, unused-ignore]
-    """A part of the document that could not be checked."""
+    """A part of the document that could not be checked; ``outside``: because it stands in another file."""
+
+    outside = False
+
+
+class Outside(LookupError):
+    """A reference to something that does not stand in the document."""
 
 
 class RefusingHandlers(dict[str, Any]):
@@ -36,7 +43,7 @@ class RefusingHandlers(dict[str, Any]):
 
 def refuse(uri: str) -> NoReturn:
     """Nothing outside the document is opened."""
-    raise LookupError("It stands outside this file and was not fetched.")
+    raise Outside(uri)
 
 
 class Ids(set[Any]):
@@ -102,7 +109,7 @@ def specialised(cls: type) -> tuple[type, ...]:
     return (CountedOperation,) if issubclass(cls, keywords.OperationValidator) else ()
 
 
-def guarded(cls: type) -> type:
+def guarded(cls: Any) -> Any:
     """A keyword validator that takes a step, says where it stands, and survives what it finds."""
 
     def call(self: Any, *args: Any, **options: Any) -> Iterator[Any]:
@@ -118,10 +125,10 @@ def guarded(cls: type) -> type:
         except Exception as reason:  # noqa: BLE001 - whatever a stranger's document makes the library raise
             yield not_checked(reason, tuple(place))
 
-    made = type(f"Guarded{cls.__name__}", (*specialised(cls), cls), {"__call__": call})
+    made: Any = type(f"Guarded{cls.__name__}", (*specialised(cls), cls), {"__call__": call})
     if issubclass(cls, keywords.ValueValidator):
-        made.value_validator_cls = bounded(cls.value_validator_cls, trusted=False)  # type: ignore[attr-defined]
-        made.value_validator_format_checker = made.value_validator_cls.FORMAT_CHECKER  # type: ignore[attr-defined]
+        made.value_validator_cls = bounded(cls.value_validator_cls, trusted=False)
+        made.value_validator_format_checker = made.value_validator_cls.FORMAT_CHECKER
     return made
 
 
@@ -135,7 +142,17 @@ def not_checked(reason: Exception, place: tuple[Any, ...]) -> NotChecked:
         message = "This part has not the shape that the specification asks for, and could not be checked."
     error = NotChecked(message)
     error.place = place
+    error.outside = is_outside(reason)
     return error
+
+
+def is_outside(reason: BaseException | None) -> bool:
+    """Whether the library was refused a look outside the document."""
+    while reason is not None:
+        if isinstance(reason, Outside):
+            return True
+        reason = reason.__cause__ or reason.__context__
+    return False
 
 
 def made_for(base: Any, schema: Any) -> Any:

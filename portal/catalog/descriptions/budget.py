@@ -43,5 +43,6 @@ def budget(steps: int, seconds: float) -> Iterator[None]:
 
 def spend() -> None:
     """Take a step of the check that runs in this thread."""
-    if _current.budget is not None:
-        _current.budget.spend()
+    current: Budget | None = getattr(_current, "budget", None)
+    if current is not None:
+        current.spend()

@@ -60,9 +60,9 @@ def texts_in(parent: dict[str, Any], name: str, place: str, faults: Faults) -> t
     return tuple(dict.fromkeys(filter(None, texts)))
 
 
-def refuse_unless(wanted: type, parent: dict[str, Any], name: str, place: str = "") -> None:
+def refuse_unless(wanted: type[dict[str, Any] | str], parent: dict[str, Any], name: str, place: str = "") -> None:
     """Refuse a file in which something that everything else hangs on is of another kind altogether."""
     value = parent.get(name)
     if name in parent and not isinstance(value, wanted):
-        kind = {dict: "a mapping", str: "a text"}[wanted]
+        kind = "a text" if wanted is str else "a mapping"
         raise Refused(f"{place_of(place, name)}: {kind} is expected here, not {kind_of(value)}.")

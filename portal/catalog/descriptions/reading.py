@@ -7,7 +7,16 @@ from typing import Any
 
 from portal.catalog.descriptions import operations, security, servers
 from portal.catalog.descriptions.loading import kind_of, load
-from portal.catalog.descriptions.model import DEFAULT, Description, Faults, Limits, Refused, Severity, shorten
+from portal.catalog.descriptions.model import (
+    DEFAULT,
+    Description,
+    Faults,
+    Limits,
+    Operation,
+    Refused,
+    Severity,
+    shorten,
+)
 from portal.catalog.descriptions.parts import line_in, mapping_in, refuse_unless, text_in, text_of
 from portal.catalog.descriptions.recognise import refuse_other_kind
 from portal.catalog.descriptions.references import References, outward_references
@@ -16,7 +25,7 @@ VERSION = re.compile(r"2\.0|3\.[0-2](?:\.[0-9]{1,3})?(?:-[0-9A-Za-z.]{1,20})?")
 
 
 def read(raw: bytes, *, limits: Limits = DEFAULT) -> Description:
-    """The API description in a file. Raises Refused, with a reason for people, where there is none or it is dangerous."""
+    """The API description in a file. Raises Refused, with a reason for people, where there is none, or a danger."""
     faults = Faults(limits.faults)
     document, encoding = load(raw, limits, faults)
     version = version_of(document, faults)
@@ -68,9 +77,8 @@ def version_of(document: dict[str, Any], faults: Faults) -> str:
     if not isinstance(version, str):
         raise Refused(f"{name}: a text such as “{example_of(name)}” is expected here, not {kind_of(version)}.")
     if not VERSION.fullmatch(version.strip()) or (name == "swagger") != version.strip().startswith("2"):
-        raise Refused(
-            f"{name}: the version “{shorten(version.strip(), 40)}” is not known here. Portico reads 2.0, 3.0, 3.1 and 3.2."
-        )
+        shown = shorten(version.strip(), 40)
+        raise Refused(f"{name}: the version “{shown}” is not known here. Portico reads 2.0, 3.0, 3.1 and 3.2.")
     return version.strip()
 
 
@@ -91,7 +99,7 @@ def info_of(document: dict[str, Any], faults: Faults) -> dict[str, Any]:
     return info
 
 
-def tags_of(document: dict[str, Any], found: tuple[operations.Operation, ...], faults: Faults) -> tuple[str, ...]:
+def tags_of(document: dict[str, Any], found: tuple[Operation, ...], faults: Faults) -> tuple[str, ...]:
     """The groups of operations: first as declared, then as they turn up."""
     declared = document.get("tags") or []
     if not isinstance(declared, list):

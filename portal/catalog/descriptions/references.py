@@ -29,7 +29,7 @@ class References:
         return other
 
     def follow(self, value: Tree, place: str) -> dict[str, Any] | None:
-        """The mapping that stands here or that the reference here leads to; ``None``, with a fault noted, if there is none."""
+        """The mapping that stands here or that the reference here leads to. ``None``, and a fault, if there is none."""
         if isinstance(value, dict) and "$ref" in value:
             value = self._target(value, place)
             if value is MISSING:

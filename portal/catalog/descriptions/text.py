@@ -47,7 +47,7 @@ def decode_marked(raw: bytes, encoding: str, faults: Faults) -> str:
 def unmarked_wide(raw: bytes) -> str:
     """The name of the UTF-16 or UTF-32 form that NUL bytes at the beginning give away, or nothing."""
     shape = tuple(byte == 0 for byte in raw[:4])
-    shapes = {
+    shapes: dict[tuple[bool, ...], str] = {
         (False, True, True, True): "utf-32-le",
         (True, True, True, False): "utf-32-be",
         (False, True, False, True): "utf-16-le",

@@ -1,7 +1,7 @@
 """The document as the browser's viewer gets it.
 
-The viewer would fetch references to elsewhere by itself, with the reader's cookies, and turn addresses into links. So what
-points outside is replaced by a sentence, and addresses that are no web addresses are left out.
+The viewer would fetch references to elsewhere by itself, with the reader's cookies, and turn addresses into links. So
+what points outside is replaced by a sentence, and addresses that are no web addresses are left out.
 """
 
 from __future__ import annotations

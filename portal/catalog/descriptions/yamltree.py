@@ -1,7 +1,8 @@
 """From YAML text to a tree, straight from the parser's events.
 
-Events come one by one, so that depth, number and repetition are bounded before anything is built. Plain scalars follow the
-core schema of YAML 1.2, as OpenAPI asks: ``no``, ``12:30`` and ``2024-01-01`` are texts, and names are always texts.
+Events come one by one, so that depth, number and repetition are bounded before anything is built. Plain scalars follow
+the core schema of YAML 1.2, as OpenAPI asks: ``no``, ``12:30`` and ``2024-01-01`` are texts. Names are always texts.
+Numbers with zeros in front are identifiers more often than numbers, and stay texts too.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ WORDS: dict[str, Tree] = {
     "false": False, "False": False, "FALSE": False,
 }  # fmt: skip
 NUMBER_BEGINS = frozenset("+-.0123456789")
-INTEGER = re.compile(r"[-+]?[0-9]+")
+INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 STANDARD_TAG = "tag:yaml.org,2002:"
 KNOWN_TAGS = {STANDARD_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")}
 NO_KEY: Any = object()
@@ -35,7 +36,7 @@ MERGE: Any = object()
 
 
 def load_yaml(text: str, limits: Limits, faults: Faults) -> Tree:
-    """The tree of the first document. Raises yaml.YAMLError where the text is not YAML, Refused where it is too much."""
+    """The tree of the first document. Raises yaml.YAMLError for what is not YAML, Refused for what is too much."""
     loader = Loader(text)
     try:
         return Builder(loader, limits, faults).build()
