@@ -1,8 +1,8 @@
 """The strict OpenAPI validator, made fit for documents that strangers wrote.
 
 The library's keyword validators are kept. Each step is counted, nothing outside the document is ever opened, and where
-one part cannot be checked (a reference that leads nowhere, a text in the place of a mapping) that is reported and the rest
-goes on.
+one part cannot be checked (a reference that leads nowhere, a text in the place of a mapping) that is reported and the
+rest goes on.
 """
 
 from __future__ import annotations
