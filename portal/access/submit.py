@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from portal import policies
 from portal.access.cart import (
     CartRejected,
     Category,
@@ -39,7 +40,6 @@ from portal.credentials import Credential, credentials_of
 from portal.db import db, lock
 from portal.errors import NotAllowed
 from portal.events import EventKind, record
-from portal.policies import decide
 
 LONGEST_REASON = 4000
 
@@ -128,7 +128,7 @@ def _submit_group(
     )
     request.terms = _terms(request)
     request.content_hash = content_hash(request)
-    decision = decide(plan, products, requester=by)
+    decision = policies.decide(plan, products, requester=by)
     request.stages = [
         ReviewStage(
             key=spec.key,
