@@ -12,6 +12,7 @@ from portal.credentials.issue import (
     rotate,
 )
 from portal.credentials.models import Credential, CredentialState, RevokedToken
+from portal.credentials.samples import samples_for
 from portal.credentials.secret import hash_secret, new_client_id, new_secret, secret_matches, well_formed
 from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, revoke_token
 
@@ -34,6 +35,7 @@ __all__ = [
     "revoke",
     "revoke_token",
     "rotate",
+    "samples_for",
     "secret_matches",
     "well_formed",
 ]
