@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, g
@@ -15,7 +14,7 @@ import admin
 from portal import access, events, live, oauth, web
 from portal.accounts import Right
 from portal.config import Settings, load
-from portal.db import db, is_sqlite, prepare_engine
+from portal.db import db, is_sqlite, now, prepare_engine
 from portal.mail import MailChannel
 from portal.paths import data_path
 from portal.web import observe, sign_in
@@ -110,7 +109,7 @@ def _register_context(app: Flask, settings: Settings) -> None:
         return {
             "site_name": settings.site_name,
             "demo": settings.demo,
-            "now": datetime.now(UTC),
+            "now": now(),
             "request_id": g.get("request_id", ""),
             "cart_count": access.cart_count(person) if person is not None and shops else 0,
             "may_request": shops,
