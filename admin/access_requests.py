@@ -1,5 +1,189 @@
-"""The access_requests pages."""
+"""The queue of access requests, and the page on which one is decided."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import SelectMultipleField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from portal import access
+from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
+from portal.accounts import Right, User
+from portal.db import transaction
+from portal.errors import Conflict, Invalid
+from portal.web import current_person, done, found, is_htmx, render, requires
 
 bp = Blueprint("access_requests", __name__)
+PAGE_SIZE = 50
+ALL = "all"
+
+
+class DecisionForm(FlaskForm):
+    """A reviewer's answer to one request; ``seen`` is the content that was on the screen."""
+
+    comment = TextAreaField("Comment", validators=[Length(max=access.LONGEST_COMMENT)])
+    reason = TextAreaField("Reason", validators=[Length(max=access.LONGEST_COMMENT)])
+    seen = StringField()
+
+
+class BulkForm(FlaskForm):
+    """One answer to several requests."""
+
+    request = SelectMultipleField("Requests", validate_choice=False)
+    comment = TextAreaField("Comment or reason", validators=[Length(max=access.LONGEST_COMMENT)])
+
+
+@bp.get("/access-requests")
+@requires(Right.SEE_REQUESTS)
+def index() -> ResponseReturnValue:
+    """The requests this person may see: those that are pending, unless the URL asks for others."""
+    return _index()
+
+
+@bp.get("/access-requests/<number:number>")
+@requires(Right.SEE_REQUESTS)
+def show(number: str) -> ResponseReturnValue:
+    """Everything that is needed to decide one request, and its history."""
+    return _show(_find(number), DecisionForm())
+
+
+@bp.post("/access-requests/<number:number>/approve")
+@requires(Right.DECIDE_REQUESTS)
+def approve(number: str) -> ResponseReturnValue:
+    """Give this reviewer's yes; the answer is the row, or the request's page."""
+    asked, form = _find(number), DecisionForm()
+    if not form.validate():
+        return _show(asked, form, status=422)
+    try:
+        with transaction():
+            access.approve(asked, by=current_person(), comment=form.comment.data or "", seen=form.seen.data or "")
+    except Conflict as stale:
+        return _stale(number, stale)
+    return _decided(number, f"{number} has been answered.")
+
+
+@bp.post("/access-requests/<number:number>/reject")
+@requires(Right.DECIDE_REQUESTS)
+def reject(number: str) -> ResponseReturnValue:
+    """Give this reviewer's no, with the reason that the requester will read."""
+    asked, form = _find(number), DecisionForm()
+    if not form.validate():
+        return _show(asked, form, status=422)
+    try:
+        with transaction():
+            access.reject(asked, by=current_person(), reason=form.reason.data or "", seen=form.seen.data or "")
+    except Invalid as refusal:
+        form.reason.errors = [refusal.message]
+        return _show(_find(number), form, status=422)
+    except Conflict as stale:
+        return _stale(number, stale)
+    return _decided(number, f"{number} has been rejected.")
+
+
+@bp.post("/access-requests/approve-selected")
+@requires(Right.DECIDE_REQUESTS)
+def approve_selected() -> ResponseReturnValue:
+    """Approve up to a hundred requests, each judged alone; the page says what became of each."""
+    return _decide_selected(lambda chosen, text: access.approve_many(chosen, by=current_person(), comment=text))
+
+
+@bp.post("/access-requests/reject-selected")
+@requires(Right.DECIDE_REQUESTS)
+def reject_selected() -> ResponseReturnValue:
+    """Reject up to a hundred requests with one reason, each judged alone."""
+    return _decide_selected(lambda chosen, text: access.reject_many(chosen, by=current_person(), reason=text))
+
+
+def _decide_selected(decide: Any) -> ResponseReturnValue:
+    form = BulkForm()
+    numbers = list(dict.fromkeys(form.request.data or []))
+    if not form.validate():
+        return _index(form, status=422)
+    if not numbers:
+        return _index(form, problem="Select at least one request first.", status=422)
+    if len(numbers) > MOST_AT_ONCE:
+        return _index(form, problem=f"At most {MOST_AT_ONCE} requests can be decided at once.", status=422)
+    try:
+        with transaction():
+            outcomes = decide(access.requests_numbered(numbers, seen_by=current_person()), form.comment.data or "")
+    except Invalid as refusal:
+        return _index(form, problem=refusal.message, status=422)
+    known = {outcome.number for outcome in outcomes}
+    outcomes += [Outcome(n, "There is no such request.", done=False) for n in numbers if n not in known]
+    return render("admin/access_requests/outcomes.html", outcomes=outcomes)
+
+
+def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
+    person, wanted = current_person(), request.args.get("status", RequestStatus.PENDING.value)
+    if wanted not in {ALL, *RequestStatus}:
+        abort(404)
+    rows = list(
+        access.queue(
+            seen_by=person,
+            status="" if wanted == ALL else wanted,
+            search=request.args.get("q", "")[:200],
+            mine="mine" in request.args,
+            after_id=request.args.get("after", type=int),
+            before_id=request.args.get("before", type=int),
+            size=PAGE_SIZE + 1,
+        )
+    )
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    return render(
+        "admin/access_requests/index.html",
+        status=status,
+        rows=rows,
+        deciders={row.id for row in rows if access.may_decide(row, person)},
+        wanted=wanted,
+        counts=access.counts_by_status(seen_by=person),
+        next_key=_next_key(rows, wanted) if more else None,
+        form=form or BulkForm(formdata=None),
+        problem=problem,
+    )
+
+
+def _next_key(rows: list[AccessRequest], wanted: str) -> dict[str, int]:
+    return {"after" if wanted == RequestStatus.PENDING else "before": rows[-1].id}
+
+
+def _show(asked: AccessRequest, form: DecisionForm, *, status: int = 200) -> ResponseReturnValue:
+    person = current_person()
+    return render(
+        "admin/access_requests/show.html",
+        status=status,
+        asked=asked,
+        form=form,
+        may_decide=access.may_decide(asked, person),
+        path=access.path_of(asked),
+        history=access.history_of(asked),
+        earlier=access.earlier_requests(asked, seen_by=person),
+    )
+
+
+def _decided(number: str, message: str) -> ResponseReturnValue:
+    """The fragment of the row in its new state, or the request's page (303)."""
+    if is_htmx():
+        flash(message, "success")
+        return _row(number)
+    return done(url_for("admin.access_requests.show", number=number), message)
+
+
+def _row(number: str, status: int = 200) -> ResponseReturnValue:
+    asked = _find(number)
+    deciders = {asked.id} if access.may_decide(asked, current_person()) else set()
+    return render("admin/access_requests/_answer.html", status=status, row=asked, deciders=deciders)
+
+
+def _stale(number: str, stale: Conflict) -> ResponseReturnValue:
+    """409: what happened meanwhile, on the page of the request as it is now."""
+    flash(stale.message, "warning")
+    return _show(_find(number), DecisionForm(formdata=None), status=409)
+
+
+def _find(number: str) -> AccessRequest:
+    person: User = current_person()
+    return found(access.find_request(number, seen_by=person))

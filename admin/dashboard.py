@@ -1,5 +1,29 @@
-"""The dashboard pages."""
+"""What waits for me."""
+
+from __future__ import annotations
 
 from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from portal import access, events
+from portal.accounts import Right
+from portal.web import current_person, render, requires
 
 bp = Blueprint("dashboard", __name__)
+NEXT_SHOWN = 8
+
+
+@bp.get("/")
+@requires(Right.USE_ADMIN)
+def show() -> ResponseReturnValue:
+    """The requests that wait for this person, oldest first, and what this person may look after."""
+    person = current_person()
+    waiting = access.queue(seen_by=person, status="pending", mine=True, size=NEXT_SHOWN)
+    return render(
+        "admin/dashboard/show.html",
+        waiting=waiting,
+        waiting_count=access.count_waiting_for(person),
+        oldest=access.oldest_waiting_for(person),
+        outbox=events.backlog() if person.may(Right.SEE_MESSAGES) else None,
+        counts=access.counts_by_status(seen_by=person) if person.may(Right.SEE_REQUESTS) else {},
+    )

@@ -17,7 +17,17 @@ from portal.access.cart import (
     remove_from_cart,
     use_plan,
 )
-from portal.access.decide import Outcome, approve, approve_many, may_decide, reject, reject_many, withdraw
+from portal.access.decide import (
+    LONGEST_COMMENT,
+    MOST_AT_ONCE,
+    Outcome,
+    approve,
+    approve_many,
+    may_decide,
+    reject,
+    reject_many,
+    withdraw,
+)
 from portal.access.entitlement import Entitlement, find_entitlement
 from portal.access.grants import (
     delete_app,
@@ -41,20 +51,26 @@ from portal.access.models import (
 )
 from portal.access.queries import (
     count_waiting_for,
+    counts_by_status,
+    earlier_requests,
     find_request,
     oldest_waiting_for,
     queue,
     requests_numbered,
     requests_of,
 )
+from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import compatible_credentials, submit
 
 __all__ = [
+    "LONGEST_COMMENT",
+    "MOST_AT_ONCE",
     "AccessRequest",
     "CartItem",
     "CartRejected",
     "Category",
     "Entitlement",
+    "Entry",
     "Grant",
     "GrantState",
     "Outcome",
@@ -65,16 +81,20 @@ __all__ = [
     "ReviewStage",
     "StageAssignee",
     "StageState",
+    "Step",
     "add_to_cart",
     "allowance_left",
     "approve",
     "approve_many",
+    "awaited",
     "cart_count",
     "cart_of",
     "common_plans",
     "compatible_credentials",
     "count_waiting_for",
+    "counts_by_status",
     "delete_app",
+    "earlier_requests",
     "empty_cart",
     "end_expired",
     "find_entitlement",
@@ -83,8 +103,10 @@ __all__ = [
     "fingerprint",
     "grants_of",
     "groups",
+    "history_of",
     "may_decide",
     "oldest_waiting_for",
+    "path_of",
     "pending_requests_of",
     "problems",
     "queue",

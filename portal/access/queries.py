@@ -91,6 +91,23 @@ def oldest_waiting_for(person: User) -> datetime | None:
     return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
 
 
+def counts_by_status(*, seen_by: User, most: int = 1000) -> dict[str, int]:
+    """How many requests of each status this person may see; counts to ``most`` and no further, so that it stays cheap."""
+    counts = {}
+    for status in RequestStatus:
+        seen = select(AccessRequest.id).where(AccessRequest.status == status, _visible_to(seen_by)).limit(most)
+        counts[status.value] = db.session.scalar(select(func.count()).select_from(seen.subquery())) or 0
+    return counts
+
+
+def earlier_requests(request: AccessRequest, *, seen_by: User, size: int = 5) -> Sequence[AccessRequest]:
+    """The latest other requests of the same requester that this person may see."""
+    query = select(AccessRequest).where(
+        AccessRequest.requester_id == request.requester_id, AccessRequest.id != request.id, _visible_to(seen_by)
+    )
+    return _page(query, "", None, size)
+
+
 def _page(query: Any, status: str, before_id: int | None, size: int) -> Sequence[AccessRequest]:
     if status:
         query = query.where(AccessRequest.status == status)

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from flask import Flask, Response, g, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from jinja2 import Template
 from sqlalchemy.exc import OperationalError
@@ -38,6 +38,9 @@ def error_page(status: int, message: str = "") -> Response:
     """The page for this status with what happened in one sentence."""
     if _wants_json():
         return problem(status, message)
+    if status >= 500:  # whatever broke must not be asked again for the page: no context processors, no database
+        page = current_app.jinja_env.get_or_select_template([f"errors/{status}.html", "errors/error.html"])
+        return make_response(page.render(status=status, message=message, request_id=g.get("request_id", "")), status)
     template: list[str | Template] = [f"errors/{status}.html", "errors/error.html"]
     return make_response(render_template(template, status=status, message=message, title=_phrase(status)), status)
 

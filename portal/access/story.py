@@ -1,0 +1,83 @@
+"""A request told to people: the path it takes, and what has happened to it. Both portals show the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from portal import events
+from portal.access.models import AccessRequest, RequestStatus, ReviewStage, StageState
+from portal.events import EventKind
+
+_TITLES = {
+    EventKind.REQUEST_SUBMITTED: ("Submitted", ""),
+    EventKind.STAGE_OPENED: ("Sent for approval", "info"),
+    EventKind.STAGE_APPROVED: ("Stage approved", "good"),
+    EventKind.REQUEST_APPROVED: ("Approved", "good"),
+    EventKind.REQUEST_REJECTED: ("Rejected", "bad"),
+    EventKind.REQUEST_WITHDRAWN: ("Withdrawn", ""),
+}
+_STEP_STATES = {
+    StageState.WAITING: "todo",
+    StageState.OPEN: "current",
+    StageState.APPROVED: "done",
+    StageState.REJECTED: "failed",
+    StageState.CANCELLED: "skipped",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the path that a request takes."""
+
+    label: str
+    detail: str
+    state: str
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened to a request."""
+
+    title: str
+    by: str
+    at: datetime
+    text: str
+    tone: str
+
+
+def path_of(request: AccessRequest) -> list[Step]:
+    """The steps of a request from submission to access, each with who answered or who is awaited."""
+    submitted = Step("Submitted", request.requester.display_name, "done", request.submitted_at)
+    stages = [Step(f"{s.name} approval", awaited(s), _STEP_STATES[s.state], s.decided_at) for s in request.stages]
+    if request.auto_approved:
+        stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
+    endings = {
+        RequestStatus.PENDING: Step("Access", "The credential follows the approval", "todo"),
+        RequestStatus.APPROVED: Step("Access", "Credential issued to the app", "done", request.decided_at),
+        RequestStatus.REJECTED: Step("Rejected", "", "failed", request.decided_at),
+        RequestStatus.WITHDRAWN: Step("Withdrawn", "", "skipped", request.decided_at),
+        RequestStatus.EXPIRED: Step("Expired", "", "failed", request.decided_at),
+    }
+    return [submitted, *stages, endings[request.status]]
+
+
+def awaited(stage: ReviewStage) -> str:
+    """Who answered a stage, or who is asked to."""
+    if stage.reviewer is not None:
+        return stage.reviewer.display_name
+    return " or ".join(assignee.user.display_name for assignee in stage.assignees[:3])
+
+
+def history_of(request: AccessRequest) -> list[Entry]:
+    """What has happened to a request, the latest first, from the audit record."""
+    told = []
+    for event in events.subject_history(request, *request.stages):
+        if event.kind in _TITLES and not (event.kind is EventKind.STAGE_APPROVED and len(request.stages) == 1):
+            title, tone = _TITLES[event.kind]
+            asked = ", ".join(event.after.get("asked", []))
+            told.append(
+                Entry(f"{title} to {asked}" if asked else title, event.actor, event.occurred_at, event.reason, tone)
+            )
+    return told[::-1]
