@@ -92,7 +92,7 @@ def oldest_waiting_for(person: User) -> datetime | None:
 
 
 def counts_by_status(*, seen_by: User, most: int = 1000) -> dict[str, int]:
-    """How many requests of each status this person may see; counts to ``most`` and no further, so that it stays cheap."""
+    """How many requests of each status this person may see; counts to ``most`` and no further, to stay cheap."""
     counts = {}
     for status in RequestStatus:
         seen = select(AccessRequest.id).where(AccessRequest.status == status, _visible_to(seen_by)).limit(most)

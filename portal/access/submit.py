@@ -157,7 +157,7 @@ def _summary(request: AccessRequest) -> dict[str, Any]:
 
 
 def content_hash(request: AccessRequest) -> str:
-    """SHA-256 over everything that a reviewer decides on: who, for what app, which products and scopes, on what terms."""
+    """SHA-256 over all that a reviewer decides on: who, for what app, which products and scopes, on what terms."""
     content = {
         "requester": request.requester.email,
         "app": request.app.id,
@@ -170,7 +170,7 @@ def content_hash(request: AccessRequest) -> str:
 
 
 def _terms(request: AccessRequest) -> dict[str, Any]:
-    """The terms as they were shown at submission; what is approved later is this, even if the plan changes meanwhile."""
+    """The terms as shown at submission; what is approved later is this, even if the plan changes meanwhile."""
     plan = request.plan
     return {
         "plan": plan.display_name,
