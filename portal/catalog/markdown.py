@@ -1,8 +1,8 @@
 """Markdown that strangers wrote, as safe HTML.
 
-Markdown becomes HTML, then one short list of elements and attributes decides what stays; descriptions that are HTML already go
-the same way and come out as clean text. Links leave without the reader's trust (``rel``), images become links, since no page of
-ours may load anything from another origin. Texts that are too long or nested without end are shown as they are.
+Markdown becomes HTML, then one short list of elements and attributes decides what stays; descriptions that are HTML
+already go the same way and come out as clean text. Links leave without the reader's trust (``rel``). Images become links,
+since no page may load anything from another origin. Texts too long or nested without end are shown as they are.
 """
 
 from __future__ import annotations
@@ -15,18 +15,17 @@ from typing import Any
 
 import nh3
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererProtocol
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup
 
 LENGTH = 100_000
 NESTING = 20
 DENSITY = 2_000  # marks of one kind; more than any text needs, few enough to be quick
-TAGS = frozenset(
-    "a abbr b blockquote br code dd del div dl dt em h2 h3 h4 h5 h6 hr i kbd li ol p pre s small span strong sub sup "
-    "table tbody td th thead tr ul".split()
-)
+TAGS = {
+    *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i", "kbd", "li", "ol"),
+    *("p", "pre", "s", "small", "span", "strong", "sub", "sup", "ul", "h2", "h3", "h4", "h5", "h6"),
+    *("table", "tbody", "td", "th", "thead", "tr"),
+}
 ATTRIBUTES = {"a": {"href", "title"}, "abbr": {"title"}, "ol": {"start"}, "th": {"align"}, "td": {"align"}}
 SILENT_TAGS = {
     "script",
@@ -81,7 +80,7 @@ def clean(markup: str) -> str:
     """Only the elements, attributes and addresses that are allowed."""
     return nh3.clean(
         markup,
-        tags=set(TAGS),
+        tags=TAGS,
         clean_content_tags=SILENT_TAGS,
         attributes=ATTRIBUTES,
         attribute_filter=allowed,
@@ -90,7 +89,7 @@ def clean(markup: str) -> str:
     )
 
 
-def allowed(element: str, attribute: str, value: str) -> str | None:
+def allowed(_element: str, attribute: str, value: str) -> str | None:
     """The value of an attribute, or ``None`` if it is not to be there."""
     if attribute == "href":
         return value if is_allowed(value) else None
@@ -107,17 +106,13 @@ def is_allowed(address: str) -> bool:
     return plain.startswith(("http://", "https://", "mailto:", "#"))
 
 
-def render_heading(
-    renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
-) -> str:
+def render_heading(_renderer: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
     """A heading one level lower, since the page has its ``h1`` already."""
     level = min(int(tokens[index].tag[1]) + 1, 6)
     return f"<h{level}>" if tokens[index].nesting == 1 else f"</h{level}>\n"
 
 
-def render_image(
-    renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
-) -> str:
+def render_image(_renderer: Any, tokens: Sequence[Token], index: int, *_: Any) -> str:
     """A link to the image where it is on the web, else only what it shows."""
     words = html.escape(tokens[index].content or "image")
     source = str(tokens[index].attrs.get("src", ""))

@@ -1,8 +1,8 @@
 """JSON Schema validators that count their work and are safe with schemas that strangers wrote.
 
-They differ from the library's in four ways. Each keyword takes a step of the budget. A ``$schema`` inside a document does
-not switch to the library's own class, which would count nothing. Patterns from the document are never run, since one
-can hold the process for good. Lists are tested for repeated entries in linear time.
+They differ from the library's in four ways. Each keyword takes a step of the budget. A ``$schema`` inside a document
+does not switch to the library's own class, which would count nothing. Patterns from the document are never run, since
+one can hold the process for good. Lists are tested for repeated entries in linear time.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,15 @@ OUTWARD = ("$ref", "externalValue", "operationRef", "$dynamicRef")
 SCHEME = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 
 
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A reference that leads to nothing, and why."""
+
+    reference: str
+    why: str
+    outside: bool = False
+
+
 class References:
     """Finds what the references of one document stand for."""
 
@@ -20,7 +30,7 @@ class References:
         self._document = document
         self._limits = limits
         self._faults = faults
-        self._found: dict[str, Tree] = {}
+        self._found: dict[str, Tree | Lost] = {}
 
     def silent(self) -> References:
         """The same, for looking where a fault has been or will be noted by somebody else."""
@@ -45,28 +55,29 @@ class References:
             self._faults.add(place, "“$ref” is not a text.", Severity.ERROR)
             return MISSING
         if reference not in self._found:
-            self._found[reference] = self._walk(value, place)
-        return self._found[reference]
+            self._found[reference] = self._walk(value)
+        found = self._found[reference]
+        if isinstance(found, Lost):
+            severity = Severity.NOTE if found.outside else Severity.ERROR
+            self._faults.add(place, f"The reference {shorten(found.reference, 120)} {found.why}.", severity)
+            return MISSING
+        return found
 
-    def _walk(self, value: Tree, place: str) -> Tree:
+    def _walk(self, value: Tree) -> Tree | Lost:
         """Go from reference to reference until something else stands there."""
         passed: set[str] = set()
         while isinstance(value, dict) and isinstance(reference := value.get("$ref"), str):
             if reference in passed:
-                return self._lost(place, reference, "leads back to itself")
+                return Lost(reference, "leads back to itself")
             passed.add(reference)
             if len(passed) > self._limits.hops:
-                return self._lost(place, reference, f"goes on over more than {self._limits.hops} references")
+                return Lost(reference, f"goes on over more than {self._limits.hops} references")
             if not reference.startswith("#"):
-                return self._lost(place, reference, "points outside this file and was not fetched", Severity.NOTE)
+                return Lost(reference, "points outside this file and was not fetched", outside=True)
             value = at_pointer(self._document, reference[1:])
             if value is MISSING:
-                return self._lost(place, reference, "points to something that is not in the file")
+                return Lost(reference, "points to something that is not in the file")
         return value
-
-    def _lost(self, place: str, reference: str, why: str, severity: Severity = Severity.ERROR) -> Tree:
-        self._faults.add(place, f"The reference {shorten(reference, 120)} {why}.", severity)
-        return MISSING
 
 
 def at_pointer(document: Tree, pointer: str) -> Tree:

@@ -29,6 +29,9 @@ NUMBER_BEGINS = frozenset("+-.0123456789")
 INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
 OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 DECIMAL = re.compile(r"[-+]?(?:\.[0-9]+|(?:0|[1-9][0-9]*)(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+SURROGATE_ESCAPES = re.compile(
+    r"(?<!\\)\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?<!\\)\\u[dD][89a-fA-F][0-9a-fA-F]{2}"
+)
 STANDARD_TAG = "tag:yaml.org,2002:"
 KNOWN_TAGS = {STANDARD_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge", "value")}
 NO_KEY: Any = object()
@@ -37,6 +40,25 @@ MERGE: Any = object()
 
 def load_yaml(text: str, limits: Limits, faults: Faults) -> Tree:
     """The tree of the first document. Raises yaml.YAMLError for what is not YAML, Refused for what is too much."""
+    try:
+        return built(text, limits, faults)
+    except yaml.YAMLError:
+        joined = SURROGATE_ESCAPES.sub(as_one_escape, text)
+        if joined == text:
+            raise
+    return built(joined, limits, faults)
+
+
+def as_one_escape(match: re.Match[str]) -> str:
+    """What JSON writes as two escapes, as the one that YAML knows; half of a pair means nothing."""
+    halves = [int(half, 16) for half in re.findall(r"\\u(.{4})", match[0])]
+    if len(halves) == 1:
+        return "\\ufffd"
+    return f"\\U{0x10000 + ((halves[0] & 0x3FF) << 10) + (halves[1] & 0x3FF):08x}"
+
+
+def built(text: str, limits: Limits, faults: Faults) -> Tree:
+    """The tree, with the parser closed whatever happens."""
     loader = Loader(text)
     try:
         return Builder(loader, limits, faults).build()
