@@ -1,5 +1,97 @@
-"""The apps pages."""
+"""Developer apps as owners and administrators see them: what each may call, and ending it."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import InputRequired, Length
+
+from portal import access, apps, credentials
+from portal.accounts import Right
+from portal.apps import DeveloperApp
+from portal.db import transaction
+from portal.web import current_person, done, found, page_url, render, requires
 
 bp = Blueprint("apps", __name__)
+PAGE_SIZE = 50
+
+
+class RevokeForm(FlaskForm):
+    """Why access ends; the app's people read it."""
+
+    reason = TextAreaField(
+        "Reason", validators=[InputRequired("Give a reason: the app's people will read it."), Length(max=2000)]
+    )
+
+
+@bp.get("/apps")
+@requires(Right.SEE_APPS)
+def index() -> ResponseReturnValue:
+    """All developer apps by name."""
+    after = request.args.get("after_name"), request.args.get("after", type=int)
+    rows = list(
+        apps.apps_page(
+            search=request.args.get("q", "")[:100],
+            after=(after[0], after[1]) if after[0] is not None and after[1] is not None else None,
+            size=PAGE_SIZE + 1,
+        )
+    )
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    next_url = page_url(after_name=rows[-1].name, after=rows[-1].id) if more else None
+    return render("admin/apps/index.html", rows=rows, next_url=next_url)
+
+
+@bp.get("/apps/<key:app_id>")
+@requires(Right.SEE_APPS)
+def show(app_id: int) -> ResponseReturnValue:
+    """An app with its requests, access and credentials."""
+    return _show(_find(app_id), RevokeForm())
+
+
+@bp.post("/apps/<key:app_id>/access/<key:grant_id>/revoke")
+@requires(Right.REVOKE_ACCESS)
+def revoke_access(app_id: int, grant_id: int) -> ResponseReturnValue:
+    """End the app's access to one product, at once."""
+    app, form = _find(app_id), RevokeForm()
+    grant = found(access.find_grant(grant_id, app=app))
+    if not form.validate():
+        return _show(app, form, status=422)
+    with transaction():
+        access.revoke_access(grant, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.apps.show", app_id=app_id), "The access has been revoked.")
+
+
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/revoke")
+@requires(Right.REVOKE_ACCESS)
+def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """End a credential and everything that it opens, at once."""
+    app, form = _find(app_id), RevokeForm()
+    credential = found(credentials.find_credential(credential_id, app=app))
+    if not form.validate():
+        return _show(app, form, status=422)
+    with transaction():
+        access.revoke_credential(credential, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.apps.show", app_id=app_id), "The credential has been revoked.")
+
+
+def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> ResponseReturnValue:
+    person = current_person()
+    grants = access.grants_of(app)
+    held = credentials.credentials_of(app)
+    return render(
+        "admin/apps/show.html",
+        status=status,
+        app=app,
+        form=form,
+        grants=grants,
+        credentials=held,
+        pending=access.pending_requests_of(app),
+        revocable={g.id for g in grants if g.is_live and access.may_revoke(g, person)},
+        revocable_credentials={c.id for c in held if c.is_live and access.may_revoke_credential(c, person)},
+    )
+
+
+def _find(app_id: int) -> DeveloperApp:
+    return found(apps.find_app(app_id, seen_by=current_person()))

@@ -47,7 +47,7 @@ def revoke_access(grant: Grant, *, by: User, reason: str) -> None:
 
     The app's owner and people who may revoke access can. Raises Conflict when it has ended already.
     """
-    if not (grant.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):
+    if not may_revoke(grant, by):
         raise NotAllowed("You may not revoke this access.")
     credential = lock(Credential, grant.credential_id)
     locked = lock(Grant, grant.id)
@@ -58,8 +58,28 @@ def revoke_access(grant: Grant, *, by: User, reason: str) -> None:
         credentials.revoke(credential, by=by, reason=reason or "Its last access was revoked.")
 
 
+def may_revoke(grant: Grant, person: User) -> bool:
+    """Whether this person may end this access: the app's owner, an owner of the product, an administrator."""
+    if grant.app.is_editable_by(person):
+        return True
+    if not person.may(Right.REVOKE_ACCESS):
+        return False
+    owners = {owner.id for owner in grant.product.owners}
+    return person.may(Right.SEE_ALL_REQUESTS) or not owners or person.id in owners
+
+
+def may_revoke_credential(credential: Credential, person: User) -> bool:
+    """Whether this person may end this credential: that is, everything that it opens now."""
+    if credential.app.is_editable_by(person):
+        return True
+    opened = _active_grants(Grant.credential_id == credential.id)
+    return person.may(Right.REVOKE_ACCESS) and all(may_revoke(grant, person) for grant in opened)
+
+
 def revoke_credential(credential: Credential, *, by: User, reason: str = "") -> None:
     """End a credential and everything that it opened, at once. Raises as ``credentials.revoke`` does."""
+    if not may_revoke_credential(credential, by):
+        raise NotAllowed("You may not revoke this credential.")
     locked = credentials.revoke(credential, by=by, reason=reason)
     for grant in _active_grants(Grant.credential_id == locked.id):
         _revoke(grant, by, reason)
