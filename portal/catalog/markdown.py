@@ -1,8 +1,8 @@
 """Markdown that strangers wrote, as safe HTML.
 
 Markdown becomes HTML, then one short list of elements and attributes decides what stays; descriptions that are HTML
-already go the same way and come out as clean text. Links leave without the reader's trust (``rel``). Images become links,
-since no page may load anything from another origin. Texts too long or nested without end are shown as they are.
+already go the same way and come out as clean text. Links leave without the reader's trust (``rel``). Images become
+links, since no page may load anything from another origin. Texts too long or nested without end are shown as they are.
 """
 
 from __future__ import annotations

@@ -77,6 +77,9 @@ def refuse_other_kind(root: dict[str, object]) -> None:
     info = root.get("info")
     if isinstance(info, dict) and ("_postman_id" in info or "getpostman" in str(info.get("schema", ""))[:200]):
         raise Refused(f"This is a Postman collection, not an OpenAPI description. {WANTED}")
+    answer = root.get("data")
+    if isinstance(answer, dict) and "__schema" in answer:
+        root = answer
     for key, name in OTHER_KINDS:
         if key in root:
             raise Refused(f"This is {name}, not an OpenAPI description. {WANTED}")

@@ -27,6 +27,10 @@ def swagger_servers(document: dict[str, Any], faults: Faults) -> list[tuple[str,
     path = text_in(document, "basePath", "", faults)
     if not host:
         return []
+    scheme, separator, rest = host.rpartition("://")
+    if separator:
+        faults.add("host", f"The host must stand without “{shorten(scheme, 20)}://”.", Severity.ERROR)
+        host = rest.rstrip("/")
     schemes = texts_in(document, "schemes", "", faults) or ("https",)
     base = "/" + path.strip("/") if path.strip("/") else ""
     return [("host", f"{scheme}://{host}{base}") for scheme in sorted(schemes, key=lambda name: name != "https")]
