@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 LENGTH = 100_000
 NESTING = 20
+LINES = 5_000
 DENSITY = 2_000  # marks of one kind; more than any text needs, few enough to be quick
 TAGS = {
     *("a", "abbr", "b", "blockquote", "br", "code", "dd", "del", "div", "dl", "dt", "em", "hr", "i", "kbd", "li", "ol"),
@@ -66,7 +67,7 @@ def rendered(text: str) -> str:
 
 def is_excessive(text: str) -> bool:
     """Whether the marks in a text are there to keep somebody busy."""
-    if any(text.count(mark) > DENSITY for mark in "[]*_`~<!|\\&"):
+    if text.count("\n") > LINES or any(text.count(mark) > DENSITY for mark in "[]*_`~<!|\\&"):
         return True
     return NESTING_MARKS.search(text) is not None
 

@@ -154,11 +154,11 @@ def test_D2_no_text_makes_markup_of_its_own(text):
 )
 def test_D3_depth_and_size_take_less_than_a_second(text):
     markdown.rendered.cache_clear()
-    began = time.monotonic()
+    began = time.process_time()
     markdown.render(text)
     markdown.summary_of(text)
 
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 def test_D3_what_is_too_much_is_shown_as_it_is():
