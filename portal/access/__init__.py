@@ -1,19 +1,14 @@
 """The ask and the answer: carts, access requests, their review, and the grants that come of them."""
 
 from portal.access.cart import (
-    CartRejected,
-    Category,
-    Problem,
-    Remedy,
+    MOST_ITEMS,
     add_to_cart,
-    allowance_left,
     cart_count,
     cart_of,
     common_plans,
     empty_cart,
     fingerprint,
     groups,
-    problems,
     remove_from_cart,
     use_plan,
 )
@@ -28,17 +23,20 @@ from portal.access.decide import (
     reject_many,
     withdraw,
 )
-from portal.access.entitlement import Entitlement, find_entitlement
+from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
 from portal.access.grants import (
+    Tally,
     delete_app,
     end_expired,
     find_grant,
+    grants_from,
     grants_of,
     may_revoke,
     may_revoke_credential,
     pending_requests_of,
     revoke_access,
     revoke_credential,
+    tallies,
 )
 from portal.access.models import (
     AccessRequest,
@@ -57,16 +55,30 @@ from portal.access.queries import (
     earlier_requests,
     find_request,
     oldest_waiting_for,
+    own_counts_by_status,
     queue,
     requests_numbered,
     requests_of,
 )
+from portal.access.rules import (
+    LONGEST_REASON,
+    CartRejected,
+    Category,
+    Problem,
+    Remedy,
+    allowance_left,
+    compatible_credentials,
+    problems,
+    reusable_credentials,
+)
 from portal.access.story import Entry, Step, awaited, history_of, path_of
-from portal.access.submit import compatible_credentials, submit
+from portal.access.submit import open_cart, submit
 
 __all__ = [
     "LONGEST_COMMENT",
+    "LONGEST_REASON",
     "MOST_AT_ONCE",
+    "MOST_ITEMS",
     "AccessRequest",
     "CartItem",
     "CartRejected",
@@ -75,6 +87,7 @@ __all__ = [
     "Entry",
     "Grant",
     "GrantState",
+    "Opening",
     "Outcome",
     "Problem",
     "Remedy",
@@ -84,6 +97,7 @@ __all__ = [
     "StageAssignee",
     "StageState",
     "Step",
+    "Tally",
     "add_to_cart",
     "allowance_left",
     "approve",
@@ -99,10 +113,12 @@ __all__ = [
     "earlier_requests",
     "empty_cart",
     "end_expired",
+    "entitlement_for",
     "find_entitlement",
     "find_grant",
     "find_request",
     "fingerprint",
+    "grants_from",
     "grants_of",
     "groups",
     "history_of",
@@ -110,6 +126,8 @@ __all__ = [
     "may_revoke",
     "may_revoke_credential",
     "oldest_waiting_for",
+    "open_cart",
+    "own_counts_by_status",
     "path_of",
     "pending_requests_of",
     "problems",
@@ -119,9 +137,11 @@ __all__ = [
     "remove_from_cart",
     "requests_numbered",
     "requests_of",
+    "reusable_credentials",
     "revoke_access",
     "revoke_credential",
     "submit",
+    "tallies",
     "use_plan",
     "withdraw",
 ]

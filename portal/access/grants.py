@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal import apps, credentials
-from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus, ReviewStage, StageState
+from portal.access.models import (
+    AccessRequest,
+    Grant,
+    GrantState,
+    RequestItem,
+    RequestStatus,
+    ReviewStage,
+    StageAssignee,
+    StageState,
+)
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
+from portal.catalog import PlanState
 from portal.credentials import Credential
 from portal.db import db, lock, now
 from portal.errors import Conflict, NotAllowed, NotFound
 from portal.events import EventKind, record
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What an app has, in numbers."""
+
+    access: int
+    pending: int
 
 
 def provision(request: AccessRequest, *, by: User | None) -> Credential:
@@ -124,6 +143,32 @@ def grants_of(app: DeveloperApp) -> Sequence[Grant]:
     return db.session.scalars(query).all()
 
 
+def grants_from(request: AccessRequest) -> Sequence[Grant]:
+    """The access that came of this request, whatever became of it since."""
+    query = select(Grant).where(Grant.request_id == request.id).order_by(Grant.id)
+    return db.session.scalars(query.options(joinedload(Grant.product), joinedload(Grant.credential))).all()
+
+
+def tallies(app_ids: Sequence[int]) -> dict[int, Tally]:
+    """For each of these apps, how much access stands and how many requests wait; two queries for any number of apps."""
+    standing = select(Grant.app_id, func.count()).where(
+        Grant.app_id.in_(app_ids),
+        Grant.state == GrantState.ACTIVE,
+        or_(Grant.ends_at.is_(None), Grant.ends_at > now()),
+    )
+    waiting = select(AccessRequest.app_id, func.count()).where(
+        AccessRequest.app_id.in_(app_ids), AccessRequest.status == RequestStatus.PENDING
+    )
+    access = dict(db.session.execute(standing.group_by(Grant.app_id)).tuples())
+    pending = dict(db.session.execute(waiting.group_by(AccessRequest.app_id)).tuples())
+    return {app_id: Tally(access.get(app_id, 0), pending.get(app_id, 0)) for app_id in app_ids}
+
+
+def held_by(app: DeveloperApp) -> Sequence[Grant]:
+    """The access that the app has now."""
+    return _active_grants(Grant.app_id == app.id)
+
+
 def find_grant(grant_id: int, *, app: DeveloperApp) -> Grant | None:
     """This access of this app; None when the app has no such one."""
     grant = db.session.get(Grant, grant_id)
@@ -138,7 +183,8 @@ def pending_requests_of(app: DeveloperApp) -> Sequence[AccessRequest]:
         .options(
             joinedload(AccessRequest.plan),
             selectinload(AccessRequest.items).joinedload(RequestItem.product),
-            selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees),
+            selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
+            selectinload(AccessRequest.stages).joinedload(ReviewStage.reviewer),
         )
     )
     return db.session.scalars(query.order_by(AccessRequest.id.desc())).all()
@@ -162,6 +208,17 @@ def _refuse_if_over(request: AccessRequest) -> None:
     if not request.requester.active:
         raise Conflict(
             f"The account of {request.requester.display_name} is closed, so {request.number} cannot be approved."
+        )
+    if request.plan.state is PlanState.RETIRED:
+        raise Conflict(
+            f"The plan {request.plan.display_name} has been retired since {request.number} was submitted. "
+            "Reject it with a reason."
+        )
+    changed = [product.name for product in request.products if product.auth_method is not request.auth_method]
+    if changed:
+        raise Conflict(
+            f"{', '.join(changed)} has another authentication method than when {request.number} was submitted. "
+            "Reject it with a reason."
         )
     closed = [product.name for product in request.products if not product.is_open]
     if closed:

@@ -51,6 +51,13 @@ def requests_of(
     return _page(query, status, before_id, size)
 
 
+def own_counts_by_status(requester: User) -> dict[str, int]:
+    """How many requests of each status the person has made; statuses without any are 0."""
+    query = select(AccessRequest.status, func.count()).where(AccessRequest.requester_id == requester.id)
+    counted = {status.value: number for status, number in db.session.execute(query.group_by(AccessRequest.status))}
+    return {status.value: counted.get(status.value, 0) for status in RequestStatus}
+
+
 def queue(
     *,
     seen_by: User,

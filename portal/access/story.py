@@ -7,6 +7,7 @@ from datetime import datetime
 
 from portal import events
 from portal.access.models import AccessRequest, RequestStatus, ReviewStage, StageState
+from portal.accounts import User
 from portal.events import EventKind
 
 _TITLES = {
@@ -67,17 +68,25 @@ def awaited(stage: ReviewStage) -> str:
     """Who answered a stage, or who is asked to."""
     if stage.reviewer is not None:
         return stage.reviewer.display_name
-    return " or ".join(assignee.user.display_name for assignee in stage.assignees[:3])
+    asked = [assignee.user.display_name for assignee in stage.assignees if assignee.user.active]
+    more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
+    return " or ".join(asked[:3]) + more or "an administrator"
 
 
 def history_of(request: AccessRequest) -> list[Entry]:
     """What has happened to a request, the latest first, from the audit record."""
-    told = []
+    names = {person.email: person.display_name for person in _people_in(request)}
+    told: list[Entry] = []
     for event in events.subject_history(request, *request.stages):
         if event.kind in _TITLES and not (event.kind is EventKind.STAGE_APPROVED and len(request.stages) == 1):
             title, tone = _TITLES[event.kind]
-            asked = ", ".join(event.after.get("asked", []))
-            told.append(
-                Entry(f"{title} to {asked}" if asked else title, event.actor, event.occurred_at, event.reason, tone)
-            )
+            asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
+            by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
+            words = f"{title} to {asked}" if asked else title
+            told.append(Entry(words, by, event.occurred_at, "" if said_before else event.reason, tone))
     return told[::-1]
+
+
+def _people_in(request: AccessRequest) -> set[User]:
+    asked = {assignee.user for stage in request.stages for assignee in stage.assignees}
+    return {request.requester} | asked | {stage.reviewer for stage in request.stages if stage.reviewer is not None}

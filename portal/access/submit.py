@@ -6,42 +6,58 @@ import hashlib
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal import policies
-from portal.access.cart import (
+from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
+from portal.access.decide import settle
+from portal.access.models import AccessRequest, CartItem, RequestItem, ReviewStage, StageAssignee
+from portal.access.rules import (
     CartRejected,
     Category,
     Problem,
-    Remedy,
-    cart_of,
-    empty_cart,
-    fingerprint,
-    groups,
+    app_problems,
+    credential_problems,
     problems,
-)
-from portal.access.decide import settle
-from portal.access.grants import end_expired
-from portal.access.models import (
-    AccessRequest,
-    CartItem,
-    Grant,
-    GrantState,
-    RequestItem,
-    ReviewStage,
-    StageAssignee,
+    reason_problems,
 )
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.credentials import Credential, credentials_of
+from portal.credentials import Credential
 from portal.db import db, lock
 from portal.errors import NotAllowed
 from portal.events import EventKind, record
 
-LONGEST_REASON = 4000
+
+@dataclass(frozen=True)
+class _Ask:
+    """What is the same for every request that comes of one cart."""
+
+    app: DeveloperApp
+    by: User
+    reason: str
+    credential: Credential | None
+    credential_name: str
+    batch: str
+
+
+def open_cart(*, by: User, seen: str = "") -> Sequence[CartItem]:
+    """The cart that is about to be submitted, held until the transaction ends.
+
+    Raises CartRejected when it is empty, or has changed since ``seen`` (its ``fingerprint``) was shown.
+    """
+    items = hold_cart(by)
+    if not items:
+        raise CartRejected([Problem(Category.PRODUCT, "Your cart is empty: it was submitted or emptied already.")])
+    if seen and seen != fingerprint(items):
+        message = (
+            "Your cart, or a plan in it, has changed since this page was shown. Look at it again before you submit."
+        )
+        raise CartRejected([Problem(Category.PRODUCT, message)])
+    return items
 
 
 def submit(
@@ -59,92 +75,58 @@ def submit(
     ``fingerprint`` of the cart as the person saw it. Raises CartRejected with every problem found, NotAllowed for
     somebody else's app.
     """
-    lock(User, by.id)  # two tabs, or ten parallel posts, wait here for each other
-    if not app.is_editable_by(by):
+    items = open_cart(by=by, seen=seen)
+    locked = lock(DeveloperApp, app.id)  # an app that is being deleted gets no request
+    if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("You can only request access for your own apps.")
-    items = cart_of(by)
-    if not items:
-        raise CartRejected(
-            [Problem(Category.PRODUCT, "Your cart is empty. It may have been submitted in another tab.")]
-        )
-    if seen and seen != fingerprint(items):
-        raise CartRejected(
-            [Problem(Category.PRODUCT, "Your cart has changed since this page was shown. Please check it.")]
-        )
-    found = problems(items, by=by) + _app_problems(items, app) + _reason_problems(items, reason)
-    found += _credential_problems(items, app, credential)
+    found = problems(items, by=by) + app_problems(items, app) + reason_problems(items, reason)
+    found += credential_problems(items, app, credential, credential_name)
     if found:
         raise CartRejected(found)
+    ask = _Ask(app, by, reason.strip(), credential, credential_name.strip(), uuid.uuid4().hex)
     try:
-        batch = uuid.uuid4().hex
-        made = [
-            _submit_group(group, app, by, reason.strip(), credential, credential_name, batch) for group in groups(items)
-        ]
+        made = [_submit_group(group, ask) for group in groups(items)]
     except IntegrityError as error:
-        raise CartRejected(
-            [Problem(Category.APP, "The same access is being requested for this app right now.")]
-        ) from error
+        message = "The same access is being requested for this app right now."
+        raise CartRejected([Problem(Category.APP, message)]) from error
     empty_cart(by)
     return made
 
 
-def compatible_credentials(app: DeveloperApp, items: Sequence[CartItem]) -> list[Credential]:
-    """The app's credentials to which these products can be added: same plan and method, none held yet (T42)."""
-    if not items:
-        return []
-    plan_ids, methods = {i.plan_id for i in items}, {i.product.auth_method for i in items}
-    held = _live_grants(app)
-    return [
-        credential
-        for credential in credentials_of(app)
-        if credential.is_live
-        and {credential.plan_id} == plan_ids
-        and {credential.auth_method} == methods
-        and not any(g.credential_id == credential.id and g.product_id in {i.product_id for i in items} for g in held)
-    ]
-
-
-def _submit_group(
-    items: Sequence[CartItem],
-    app: DeveloperApp,
-    by: User,
-    reason: str,
-    credential: Credential | None,
-    credential_name: str,
-    batch: str,
-) -> AccessRequest:
+def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     plan, products = items[0].plan, [item.product for item in items]
+    decision = policies.decide(plan, products, requester=ask.by)
     request = AccessRequest(
-        batch=batch,
-        requester=by,
-        app=app,
+        batch=ask.batch,
+        requester=ask.by,
+        app=ask.app,
         plan=plan,
         catalogue_name=items[0].catalogue.name,
         auth_method=products[0].auth_method,
-        credential=credential,
-        credential_name=credential_name.strip(),
-        reason=reason,
-        items=[RequestItem(product=p, app_id=app.id, scopes=plan.scopes_for(p)) for p in products],
+        credential=ask.credential,
+        credential_name=ask.credential_name,
+        reason=ask.reason,
+        items=[RequestItem(product=p, app_id=ask.app.id, scopes=plan.scopes_for(p)) for p in products],
+        stages=[_stage(spec) for spec in decision.stages],
+        auto_approved=decision.is_automatic,
     )
     request.terms = _terms(request)
     request.content_hash = content_hash(request)
-    decision = policies.decide(plan, products, requester=by)
-    request.stages = [
-        ReviewStage(
-            key=spec.key,
-            name=spec.name,
-            because=spec.because,
-            position=spec.position,
-            assignees=[StageAssignee(user=reviewer) for reviewer in spec.reviewers],
-        )
-        for spec in decision.stages
-    ]
-    request.auto_approved = decision.is_automatic
     db.session.add(request)
     db.session.flush()
-    record(EventKind.REQUEST_SUBMITTED, subject=request, by=by, reason=request.reason, after=_summary(request))
+    record(EventKind.REQUEST_SUBMITTED, subject=request, by=ask.by, reason=request.reason, after=_summary(request))
     settle(request, by=None, comment=decision.because)
     return request
+
+
+def _stage(spec: policies.StageSpec) -> ReviewStage:
+    return ReviewStage(
+        key=spec.key,
+        name=spec.name,
+        because=spec.because,
+        position=spec.position,
+        assignees=[StageAssignee(user=reviewer) for reviewer in spec.reviewers],
+    )
 
 
 def _summary(request: AccessRequest) -> dict[str, Any]:
@@ -179,41 +161,3 @@ def _terms(request: AccessRequest) -> dict[str, Any]:
         "credential_lifetime_days": plan.credential_lifetime_days,
         "products": {item.product.slug: item.scopes for item in request.items},
     }
-
-
-def _app_problems(items: Sequence[CartItem], app: DeveloperApp) -> list[Problem]:
-    end_expired(app)
-    held = {grant.product_id for grant in _live_grants(app)}
-    asked = set(
-        db.session.scalars(select(RequestItem.product_id).where(RequestItem.app_id == app.id, RequestItem.is_open))
-    )
-    found = []
-    for item in items:
-        remove = (Remedy(f"Remove {item.product.name}", (item.id,)),)
-        if item.product_id in held:
-            found.append(Problem(Category.APP, f"{app.name} already has access to {item.product.name}.", remove))
-        elif item.product_id in asked:
-            message = f"{app.name} already has a pending request for {item.product.name}."
-            found.append(Problem(Category.APP, message, remove))
-    return found
-
-
-def _reason_problems(items: Sequence[CartItem], reason: str) -> list[Problem]:
-    plan = items[0].plan
-    if plan.reason_required and not reason.strip():
-        return [Problem(Category.REASON, f"{plan.display_name} asks for a reason: say what you need the access for.")]
-    if len(reason) > LONGEST_REASON:
-        return [Problem(Category.REASON, f"The reason is longer than {LONGEST_REASON} characters.")]
-    return []
-
-
-def _credential_problems(items: Sequence[CartItem], app: DeveloperApp, credential: Credential | None) -> list[Problem]:
-    if credential is None or credential in compatible_credentials(app, items):
-        return []
-    message = "These products cannot be added to that credential. Choose another one, or ask for a new one."
-    return [Problem(Category.CREDENTIAL, message)]
-
-
-def _live_grants(app: DeveloperApp) -> Sequence[Grant]:
-    query = select(Grant).where(Grant.app_id == app.id, Grant.state == GrantState.ACTIVE)
-    return db.session.scalars(query).all()

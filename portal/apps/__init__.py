@@ -2,6 +2,8 @@
 
 from portal.apps.models import DeveloperApp, Visibility
 from portal.apps.registry import (
+    LONGEST_DESCRIPTION,
+    LONGEST_NAME,
     add_app,
     apps_of,
     apps_page,
@@ -9,9 +11,12 @@ from portal.apps.registry import (
     change_app,
     find_app,
     mark_deleted,
+    split_urls,
 )
 
 __all__ = [
+    "LONGEST_DESCRIPTION",
+    "LONGEST_NAME",
     "DeveloperApp",
     "Visibility",
     "add_app",
@@ -21,4 +26,5 @@ __all__ = [
     "change_app",
     "find_app",
     "mark_deleted",
+    "split_urls",
 ]

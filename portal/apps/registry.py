@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,12 +12,16 @@ from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
 from portal.apps.models import DeveloperApp, Visibility
-from portal.db import db, now
+from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, changed_fields, record
 
 EDITABLE_FIELDS = frozenset({"name", "description", "redirect_urls", "visibility"})
 MOST_APPS = 200
+MOST_URLS = 20
+LONGEST_NAME = 120
+LONGEST_DESCRIPTION = 4000
+LONGEST_URL = 500
 
 
 def add_app(
@@ -27,40 +32,50 @@ def add_app(
     redirect_urls: Sequence[str] = (),
     visibility: Visibility = Visibility.PERSONAL,
 ) -> DeveloperApp:
-    """A new app of this developer. Raises Invalid for an empty or taken name or a bad URL, NotAllowed for non-consumers."""
+    """A new app of this developer. Raises Invalid for an empty or taken name or a bad URL, NotAllowed for others."""
     if not by.may(Right.REQUEST_ACCESS):
         raise NotAllowed("Only API consumers have developer apps.")
+    lock(User, by.id)  # two tabs that make the same app at once wait here for each other
     _check_name(name, owner=by)
+    _check_description(description)
     _check_urls(redirect_urls)
-    if by.organisation.is_default:
-        visibility = Visibility.PERSONAL  # T31: people on their own share with nobody
     app = DeveloperApp(
         name=name.strip(),
         description=description.strip(),
         redirect_urls=list(redirect_urls),
-        visibility=visibility,
+        visibility=_allowed(visibility, by),
         owner=by,
         organisation_id=by.organisation_id,
     )
     db.session.add(app)
-    record(EventKind.APP_CREATED, subject=app, by=by, after={"name": app.name, "visibility": visibility})
+    record(EventKind.APP_CREATED, subject=app, by=by, after={"name": app.name, "visibility": app.visibility})
     return app
 
 
 def change_app(app: DeveloperApp, values: Mapping[str, Any], *, by: User) -> None:
     """Change an app's own fields. Raises NotAllowed unless ``by`` owns it, Invalid for a bad value."""
-    if not app.is_editable_by(by):
+    locked = lock(DeveloperApp, app.id)
+    if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("Only the owner of an app can change it.")
     if unknown := set(values) - EDITABLE_FIELDS:
         raise Invalid(f"{', '.join(sorted(unknown))} cannot be changed.")
-    if "name" in values and values["name"] != app.name:
-        _check_name(values["name"], owner=by)
-    _check_urls(values.get("redirect_urls", ()))
-    before, after = changed_fields(app, values)
+    tidy = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+    if "name" in tidy:
+        _check_name(tidy["name"], owner=by, renamed=locked)
+    _check_description(tidy.get("description", ""))
+    _check_urls(tidy.get("redirect_urls", ()))
+    if "visibility" in tidy:
+        tidy["visibility"] = _allowed(Visibility(tidy["visibility"]), by)
+    before, after = changed_fields(locked, tidy)
     for field, value in after.items():
-        setattr(app, field, value)
+        setattr(locked, field, value)
     if after:
-        record(EventKind.APP_CHANGED, subject=app, by=by, before=before, after=after)
+        record(EventKind.APP_CHANGED, subject=locked, by=by, before=before, after=after)
+
+
+def split_urls(text: str) -> list[str]:
+    """The addresses that a person wrote with commas or line breaks between them, each once (T30)."""
+    return list(dict.fromkeys(part.strip() for part in re.split(r"[,\n]", text) if part.strip()))
 
 
 def mark_deleted(app: DeveloperApp, *, by: User) -> None:
@@ -113,18 +128,50 @@ def _page(query: Any, after: tuple[str, int] | None, size: int) -> Sequence[Deve
     return list(db.session.scalars(query.order_by(DeveloperApp.name, DeveloperApp.id).limit(size)).unique())
 
 
-def _check_name(name: str, *, owner: User) -> None:
-    if not name.strip():
+def _allowed(visibility: Visibility, owner: User) -> Visibility:
+    """People on their own share with nobody (T31, T81)."""
+    return Visibility.PERSONAL if owner.organisation.is_default else visibility
+
+
+def _check_name(name: str, *, owner: User, renamed: DeveloperApp | None = None) -> None:
+    wanted = name.strip()
+    if not wanted:
         raise Invalid("Give the app a name.", field="name")
-    mine = apps_of(owner)
-    if any(app.name.casefold() == name.strip().casefold() for app in mine):
-        raise Invalid(f"You already have an app called {name.strip()}.", field="name")
-    if len(mine) >= MOST_APPS:
+    if len(wanted) > LONGEST_NAME:
+        raise Invalid(f"The name is longer than {LONGEST_NAME} characters.", field="name")
+    others = [app for app in apps_of(owner) if app is not renamed]
+    if any(app.name.casefold() == wanted.casefold() for app in others):
+        raise Invalid(f"You already have an app called {wanted}.", field="name")
+    if len(others) >= MOST_APPS:
         raise Invalid(f"You have {MOST_APPS} apps, which is the most one person can have.", field="name")
 
 
+def _check_description(text: str) -> None:
+    if len(text) > LONGEST_DESCRIPTION:
+        raise Invalid(f"The description is longer than {LONGEST_DESCRIPTION} characters.", field="description")
+
+
 def _check_urls(urls: Sequence[str]) -> None:
+    if len(urls) > MOST_URLS:
+        raise Invalid(f"An app has at most {MOST_URLS} redirect URLs.", field="redirect_urls")
     for url in urls:
+        if not _is_web_address(url):
+            raise Invalid(
+                f"{url[:80]} is not an absolute http or https address without a fragment.", field="redirect_urls"
+            )
+
+
+def _is_web_address(url: str) -> bool:
+    try:
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.fragment:
-            raise Invalid(f"{url} is not an absolute http or https address without a fragment.", field="redirect_urls")
+        return (
+            parts.scheme in {"http", "https"}
+            and bool(parts.hostname)
+            and (parts.port is None or parts.port > 0)
+            and "#" not in url
+            and len(url) <= LONGEST_URL
+            and url.isprintable()
+            and " " not in url
+        )
+    except ValueError:
+        return False

@@ -41,18 +41,24 @@ def find_visible_product(product_slug: str, *, catalogue_slug: str) -> tuple[Api
 
 
 def offers_of(product: ApiProduct) -> Sequence[Offer]:
-    """Every plan on which the product can be asked for, with the catalogue that offers it; none when it is not requestable."""
-    if not product.is_requestable:
+    """Every plan on which the product can be asked for, with its catalogue; none when it is not requestable."""
+    return offers_for([product])
+
+
+def offers_for(products: Sequence[ApiProduct]) -> Sequence[Offer]:
+    """The offers of several products, in one query however many there are."""
+    wanted = {product.id: product for product in products if product.is_requestable}
+    if not wanted:
         return []
     query = (
-        select(Plan, Catalogue)
-        .join(catalogue_plan, catalogue_plan.c.plan_id == Plan.id)
-        .join(Catalogue, Catalogue.id == catalogue_plan.c.catalogue_id)
-        .join(catalogue_product, catalogue_product.c.catalogue_id == Catalogue.id)
-        .where(catalogue_product.c.product_id == product.id, Plan.state == PlanState.ACTIVE)
+        select(catalogue_product.c.product_id, Plan, Catalogue)
+        .join(Catalogue, Catalogue.id == catalogue_product.c.catalogue_id)
+        .join(catalogue_plan, catalogue_plan.c.catalogue_id == Catalogue.id)
+        .join(Plan, Plan.id == catalogue_plan.c.plan_id)
+        .where(catalogue_product.c.product_id.in_(wanted), Plan.state == PlanState.ACTIVE)
         .order_by(Plan.id, Catalogue.id)
     )
-    return [Offer(product, plan, catalogue) for plan, catalogue in db.session.execute(query)]
+    return [Offer(wanted[product_id], plan, catalogue) for product_id, plan, catalogue in db.session.execute(query)]
 
 
 def find_offer(product_id: int, plan_id: int, catalogue_id: int) -> Offer | None:

@@ -1,5 +1,253 @@
-"""The cart pages."""
+"""The cart: what is asked for, on which plan, for which app, and the one button that submits it."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, flash, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from portal import access, apps, catalog, policies
+from portal.access import AccessRequest, Category, Problem
+from portal.accounts import Right, User
+from portal.apps import DeveloperApp, Visibility
+from portal.catalog import Offer
+from portal.credentials import Credential
+from portal.db import transaction
+from portal.errors import Conflict, Invalid
+from portal.web import current_person, done, is_htmx, key_of, render, requires
 
 bp = Blueprint("cart", __name__)
+NEW = "new"
+PRODUCT_PAGE = re.compile(r"/catalogues/[A-Za-z0-9/_.~%?&=+#-]*", re.ASCII)
+TYPED = ("app_name", "app_description", "redirect_urls", "credential_name", "reason")
+ERROR_FIELDS = {"name": "app_name", "description": "app_description"}
+
+
+class CartForm(FlaskForm):
+    """For which app, with which credential and why. The products and their plan are in the cart itself."""
+
+    seen = HiddenField()
+    app = SelectField("Developer app", validate_choice=False)
+    app_name = StringField("App name", validators=[Length(max=apps.LONGEST_NAME)])
+    app_description = TextAreaField("Description", validators=[Length(max=apps.LONGEST_DESCRIPTION)])
+    redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
+    visibility = RadioField(
+        "Visibility",
+        choices=[
+            (Visibility.PERSONAL.value, "Personal: only you see it"),
+            (Visibility.ORGANISATION.value, "Organisation: your colleagues see it too"),
+        ],
+        default=Visibility.PERSONAL.value,
+    )
+    credential = RadioField("Credential", validate_choice=False, default=NEW)
+    credential_name = StringField(
+        "Credential name",
+        description="For a new credential, to tell it from others.",
+        validators=[Length(max=apps.LONGEST_NAME)],
+    )
+    reason = TextAreaField("Reason", validators=[Length(max=access.LONGEST_REASON)])
+
+    def offer_choices(self, owned: Sequence[DeveloperApp], reusable: Sequence[Credential], wanted_app: str) -> None:
+        """Name the person's own apps and the credentials that could take these products."""
+        self.app.choices = [(str(app.id), app.name) for app in owned] + [(NEW, "A new app")]
+        if self.app.data is None:
+            self.app.data = wanted_app if wanted_app in dict(self.app.choices) else self.app.choices[0][0]
+        self.credential.choices = [(NEW, "A new credential")] + [
+            (str(c.id), f"{c.name} ({c.client_id}) of {c.app.name}") for c in reusable
+        ]
+
+
+@bp.get("/cart")
+@requires(Right.REQUEST_ACCESS)
+def show() -> ResponseReturnValue:
+    """The cart; for htmx only the choice of credentials, which depends on the app."""
+    return _show(CartForm(formdata=None))
+
+
+@bp.post("/cart/add")
+@requires(Right.REQUEST_ACCESS)
+def add() -> ResponseReturnValue:
+    """Put a product on a plan in the cart (T19)."""
+    with transaction():
+        offer = _offer()
+        access.add_to_cart(offer, by=current_person())
+        name, plan = offer.product.name, offer.plan.display_name
+    if is_htmx():
+        return render("live/cart/_added.html", name=name, plan=plan)
+    back = request.form.get("back", "")
+    flash(f"{name} is in your cart.", "success")
+    return done(back if PRODUCT_PAGE.fullmatch(back) else url_for("live.cart.show"))
+
+
+@bp.post("/cart/remove")
+@requires(Right.REQUEST_ACCESS)
+def remove() -> ResponseReturnValue:
+    """Take products out of the cart, and keep what was typed beside them."""
+    chosen = [key for text in request.form.getlist("item") for part in text.split(",") if (key := key_of(part))]
+    with transaction():
+        names = access.remove_from_cart(chosen, by=current_person())
+    return _changed(f"Removed from your cart: {', '.join(names)}." if names else "That was not in your cart any more.")
+
+
+@bp.post("/cart/plan")
+@requires(Right.REQUEST_ACCESS)
+def use_plan() -> ResponseReturnValue:
+    """Use one plan for the whole cart (T24). A button that names a plan goes before the list."""
+    wanted = key_of(request.form.get("use_plan") or request.form.get("plan", ""))
+    with transaction():
+        person = current_person()
+        plan = next((p for p in access.common_plans(access.cart_of(person)) if p.id == wanted), None)
+        if plan is None:
+            raise Conflict("This plan is not offered for every product in your cart any more. Nothing was changed.")
+        access.use_plan(plan, by=person)
+        name = plan.display_name
+    return _changed(f"Your cart is on {name} now.")
+
+
+@bp.post("/cart/submit")
+@requires(Right.REQUEST_ACCESS)
+def submit() -> ResponseReturnValue:
+    """Turn the cart into access requests, and the new app that was described with them, all or nothing."""
+    form = CartForm()
+    reusable = _offer_choices(form)
+    if not (form.validate() and _choices_stand(form, reusable)):
+        return _show(form, status=422)
+    try:
+        with transaction():
+            made = _submit(form, reusable)
+            told, number = _told(made), made[0].number
+    except access.CartRejected as rejected:
+        return _show(form, rejected.problems, status=422)
+    except Invalid as refusal:
+        _note(form, refusal)
+        return _show(form, status=422)
+    where = url_for("live.requests.show", number=number) if len(told) == 1 else url_for("live.requests.index")
+    return done(where, " ".join(told))
+
+
+def _submit(form: CartForm, reusable: Sequence[Credential]) -> list[AccessRequest]:
+    person = current_person()
+    access.open_cart(by=person, seen=form.seen.data or "")
+    return access.submit(
+        _app(form, person),
+        by=person,
+        reason=form.reason.data or "",
+        credential=_credential(form, reusable),
+        credential_name=form.credential_name.data or "",
+    )
+
+
+def _offer() -> Offer:
+    product, plan, catalogue = (key_of(request.form.get(name, "")) for name in ("product", "plan", "catalogue"))
+    offer = catalog.find_offer(product, plan, catalogue) if product and plan and catalogue else None
+    if offer is None:
+        raise Conflict("This product is not offered on this plan any more. Nothing was put in your cart.")
+    return offer
+
+
+def _app(form: CartForm, person: User) -> DeveloperApp:
+    """The app that was chosen, or the new one that was described."""
+    if form.app.data != NEW:
+        chosen = next((app for app in apps.apps_of(person) if str(app.id) == form.app.data), None)
+        if chosen is None:
+            raise Invalid("Choose one of your own apps, or make a new one.", field="app")
+        return chosen
+    return apps.add_app(
+        form.app_name.data or "",
+        by=person,
+        description=form.app_description.data or "",
+        redirect_urls=apps.split_urls(form.redirect_urls.data or ""),
+        visibility=Visibility(form.visibility.data or Visibility.PERSONAL),
+    )
+
+
+def _credential(form: CartForm, reusable: Sequence[Credential]) -> Credential | None:
+    return next((c for c in reusable if str(c.id) == form.credential.data), None)
+
+
+def _choices_stand(form: CartForm, reusable: Sequence[Credential]) -> bool:
+    """Whether app and credential are among those that were offered; an id from elsewhere opens nothing (T35)."""
+    if form.app.data not in dict(form.app.choices):
+        form.app.errors = ["Choose one of your own apps, or make a new one."]
+    if form.credential.data not in (None, "", NEW) and _credential(form, reusable) is None:
+        form.credential.errors = ["This credential cannot take these products. Choose another, or a new one."]
+    return not form.app.errors and not form.credential.errors
+
+
+def _note(form: CartForm, refusal: Invalid) -> None:
+    field = ERROR_FIELDS.get(refusal.field or "", refusal.field or "")
+    if field in form:
+        form[field].errors = [refusal.message]
+    else:
+        form.form_errors.append(refusal.message)
+
+
+def _told(made: Sequence[AccessRequest]) -> list[str]:
+    """What became of each request, for the message on the next page."""
+    return [f"Your request {each.number} has been submitted{_outlook(each)}." for each in made]
+
+
+def _outlook(made: AccessRequest) -> str:
+    if not made.is_pending:
+        return f" and {made.status} at once: the credential is in the app {made.app.name}"
+    names = [access.awaited(stage) for stage in made.open_stages]
+    return f" and awaits {' and '.join(names)}" if any(names) else ""
+
+
+def _changed(message: str) -> ResponseReturnValue:
+    """The cart after a change: by redirect, or at once when that would lose what was typed."""
+    if not any(request.form.get(name, "").strip() for name in TYPED):
+        return done(url_for("live.cart.show"), message)
+    flash(message, "success")
+    return _show(CartForm())
+
+
+def _offer_choices(form: CartForm) -> Sequence[Credential]:
+    person = current_person()
+    items = access.cart_of(person)
+    reusable = access.reusable_credentials(person, items)
+    form.offer_choices(apps.apps_of(person), reusable, request.args.get("app", ""))
+    return reusable
+
+
+def _show(form: CartForm, problems: Sequence[Problem] | None = None, *, status: int = 200) -> ResponseReturnValue:
+    person = current_person()
+    items = access.cart_of(person)
+    reusable = _offer_choices(form)
+    form.seen.data = access.fingerprint(items)
+    standing = access.problems(items, by=person)
+    return render(
+        "live/cart/show.html",
+        fragment="live/cart/_credentials.html" if request.method == "GET" else None,
+        status=status,
+        form=form,
+        items=items,
+        groups=access.groups(items),
+        **_plan_context(items),
+        problems=_by_category([*standing, *(p for p in problems or () if p not in standing)]),
+        of_app={str(c.id) for c in reusable if str(c.app_id) == form.app.data} | {NEW} if is_htmx() else None,
+        owned=len(form.app.choices) - 1,
+        may_share=not person.organisation.is_default,
+        was_submitted=status == 422,
+    )
+
+
+def _plan_context(items: Sequence[Any]) -> dict[str, Any]:
+    plans = {item.plan.id: item.plan for item in items}
+    only = next(iter(plans.values())) if len(plans) == 1 else None
+    return {
+        "plan": only,
+        "plans": access.common_plans(items),
+        "involves": policies.explain(only) if only else "",
+        "left": access.allowance_left(only, by=current_person()) if only else None,
+    }
+
+
+def _by_category(found: Sequence[Problem]) -> dict[Category, list[Problem]]:
+    return {c: [p for p in found if p.category is c] for c in Category if any(p.category is c for p in found)}

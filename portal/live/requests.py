@@ -1,5 +1,70 @@
-"""The requests pages."""
+"""My requests: everything that was asked for, in every state, with its path and history."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from flask import Blueprint, abort, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import access
+from portal.access import AccessRequest, RequestStatus
+from portal.accounts import Right
+from portal.db import transaction
+from portal.web import current_person, done, found, key_of, render, requires
 
 bp = Blueprint("requests", __name__)
+PAGE_SIZE = 25
+
+
+@bp.get("/requests")
+@requires(Right.REQUEST_ACCESS)
+def index() -> ResponseReturnValue:
+    """The person's own requests, the newest first, by status if asked."""
+    person, wanted = current_person(), request.args.get("status", "")
+    if wanted and wanted not in set(RequestStatus):
+        abort(404)
+    rows = access.requests_of(
+        person, status=wanted, before_id=key_of(request.args.get("before", "")), size=PAGE_SIZE + 1
+    )
+    return render(
+        "live/requests/index.html",
+        rows=rows[:PAGE_SIZE],
+        more=len(rows) > PAGE_SIZE,
+        wanted=wanted,
+        waits_for=access.awaited,
+        counts=access.own_counts_by_status(person),
+    )
+
+
+@bp.get("/requests/<number:number>")
+@requires(Right.REQUEST_ACCESS)
+def show(number: str) -> ResponseReturnValue:
+    """One request: what was asked, on which terms, who is awaited, and what has happened."""
+    return _show(_own(number))
+
+
+@bp.post("/requests/<number:number>/withdraw")
+@requires(Right.REQUEST_ACCESS)
+def withdraw(number: str) -> ResponseReturnValue:
+    """Take back one's own request while nobody has decided it; else 409 says what happened."""
+    asked = _own(number)
+    with transaction():
+        access.withdraw(asked, by=current_person())
+    return done(url_for("live.requests.show", number=number), f"Your request {number} has been withdrawn.")
+
+
+def _own(number: str) -> AccessRequest:
+    """The person's own request; somebody else's is the same 404 as one that never was, whatever other roles say."""
+    person = current_person()
+    asked = found(access.find_request(number, seen_by=person))
+    return found(asked if asked.requester_id == person.id else None)
+
+
+def _show(asked: AccessRequest) -> ResponseReturnValue:
+    return render(
+        "live/requests/show.html",
+        access_request=asked,
+        steps=access.path_of(asked),
+        history=access.history_of(asked),
+        waits_for=access.awaited,
+        grants=access.grants_from(asked),
+    )

@@ -6,7 +6,7 @@ everybody. A test walks all routes and proves it.
 
 from portal.web.access import hold_the_door, public, requires, signed_in
 from portal.web.answers import done, found, is_htmx, page_url, render, seen_as
-from portal.web.converters import register_converters
+from portal.web.converters import key_of, register_converters
 from portal.web.errors import register_error_pages
 from portal.web.headers import register_headers
 from portal.web.observe import register_observation
@@ -21,6 +21,7 @@ __all__ = [
     "found",
     "hold_the_door",
     "is_htmx",
+    "key_of",
     "operations",
     "page_url",
     "public",

@@ -32,6 +32,14 @@ class NumberConverter(BaseConverter):
     regex = "AR-[0-9]{4}-[0-9]{6,18}"
 
 
+def key_of(text: str) -> int | None:
+    """The key that a form or query argument names; None for anything that no key can be."""
+    plain = text.strip()
+    if not (plain.isascii() and plain.isdigit() and len(plain) <= 19) or plain.startswith("0"):
+        return None
+    return int(plain) if int(plain) <= MOST else None
+
+
 def register_converters(app: Flask) -> None:
     """Make ``<key:…>``, ``<slug:…>`` and ``<number:…>`` known to the routes."""
     app.url_map.converters.update(key=KeyConverter, slug=SlugConverter, number=NumberConverter)
