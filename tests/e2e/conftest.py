@@ -1,0 +1,146 @@
+"""A whole Portico for the stories: server, worker, SMTP server and a real browser, on each database."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.support.chromium import launch_options
+from tests.support.postgres import fresh_database
+from tests.support.smtp import Inbox, smtp_server
+
+PASSWORD = "portico-demo"
+
+
+@dataclass
+class Portico:
+    """A running portal with its mails."""
+
+    url: str
+    inbox: Inbox
+    log: Path
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def mails_to(self, address: str, *, within: float = 15.0, at_least: int = 1) -> list[EmailMessage]:
+        """The mails that arrived at this address; waits until there are enough."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            found = [m for m in self.inbox.messages if address in str(m["To"])]
+            if len(found) >= at_least:
+                return found
+            time.sleep(0.1)
+        raise AssertionError(
+            f"{address} got {len(found)} mails instead of {at_least}: {[str(m['Subject']) for m in found]}"
+        )
+
+
+@pytest.fixture(scope="session")
+def portico(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portico]:
+    """``portico run --demo`` with a real SMTP server in place of the mailbox page."""
+    folder = tmp_path_factory.mktemp(f"e2e-{database}")
+    port, log = free_port(), folder / "portico.log"
+    with smtp_server() as inbox:
+        environment = {
+            **os.environ,
+            "PORTICO_INSTANCE_DIR": str(folder / "instance"),
+            "PORTICO_MAIL_SERVER": "127.0.0.1",
+            "PORTICO_MAIL_PORT": str(inbox.port),
+            "PORTICO_SIGN_IN_LIMIT": "1000 per minute",
+            "PORTICO_DATABASE_URL": "" if database == "sqlite" else fresh_database("portico_e2e"),
+        }
+        command = [sys.executable, "-m", "portal.cli", "run", "--demo", "--port", str(port)]
+        with log.open("w") as output:
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_for(url, process, log)
+            yield Portico(url, inbox, log)
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One real browser for the session."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(**launch_options())  # type: ignore[arg-type]
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(portico: Portico, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a browser window for a person: ``person("owner@portico.example")``; more keywords go to the window."""
+    contexts: list[BrowserContext] = []
+
+    def open_window(email: str = "", **options: Any) -> Page:
+        context = chromium.new_context(base_url=portico.url, **{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(15_000)
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        if email:
+            sign_in(page, email)
+        return page
+
+    yield open_window
+    for context in contexts:
+        for page in context.pages:
+            assert not page.complaints, page.complaints  # type: ignore[attr-defined]
+        context.close()
+
+
+def watch(page: Page) -> None:
+    """Collect what the browser complains of: violations of the Content-Security-Policy and script errors."""
+    complaints: list[str] = []
+    page.complaints = complaints  # type: ignore[attr-defined]
+
+    def note(message: Any) -> None:
+        if "Content Security Policy" in message.text:
+            complaints.append(message.text)
+
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+
+
+def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
+    """Sign in as a person does."""
+    page.goto("/login")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(lambda url: "/login" not in url)
+
+
+def free_port() -> int:
+    """A loopback port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until the portal is ready; a server that ended shows its log."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text()[-3000:]
+        try:
+            with urlopen(f"{url}/readyz", timeout=2):
+                return
+        except (URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(log.read_text()[-3000:])
