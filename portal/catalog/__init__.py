@@ -1,10 +1,36 @@
 """What is offered: API products with real documentation, plans, and the catalogues that publish them."""
 
+from portal.catalog.browsing import Shelf, Tile, browse, categories, featured
+from portal.catalog.catalogues import change_catalogue, create_catalogue, delete_catalogue
+from portal.catalog.descriptions import Refused
+from portal.catalog.documents import (
+    ReadDescription,
+    attach_description,
+    descriptions_of,
+    find_description,
+    find_operation,
+    operations_in,
+    original_of,
+    read_description,
+    remove_description,
+    viewer_json_of,
+)
+from portal.catalog.editing import (
+    catalogues_of,
+    change_product,
+    change_product_state,
+    create_product,
+    may_edit_product,
+)
+from portal.catalog.fields import PERIODS
+from portal.catalog.imports import ImportOutcome, import_description, product_values
+from portal.catalog.markdown import render, summary_of
 from portal.catalog.models import (
     OPEN_PRODUCT_STATES,
     PRODUCT_MOVES,
     REQUESTABLE_METHODS,
     ApiDescription,
+    ApiOperation,
     ApiProduct,
     AuthMethod,
     Catalogue,
@@ -13,22 +39,81 @@ from portal.catalog.models import (
     ProductState,
     product_owner,
 )
-from portal.catalog.offers import Offer, find_offer, find_visible_product, offers_of
+from portal.catalog.offers import Offer, find_offer, find_visible_product, offers_for, offers_of
+from portal.catalog.plans import change_plan, create_plan
+from portal.catalog.reading import (
+    catalogues,
+    find_catalogue,
+    find_catalogue_by_slug,
+    find_plan,
+    find_product,
+    find_product_by_slug,
+    plans,
+    plans_for,
+    products_page,
+)
+from portal.catalog.search import index_product, rebuild_index
 
 __all__ = [
     "OPEN_PRODUCT_STATES",
+    "PERIODS",
     "PRODUCT_MOVES",
     "REQUESTABLE_METHODS",
     "ApiDescription",
+    "ApiOperation",
     "ApiProduct",
     "AuthMethod",
     "Catalogue",
+    "ImportOutcome",
     "Offer",
     "Plan",
     "PlanState",
     "ProductState",
+    "ReadDescription",
+    "Refused",
+    "Shelf",
+    "Tile",
+    "attach_description",
+    "browse",
+    "catalogues",
+    "catalogues_of",
+    "categories",
+    "change_catalogue",
+    "change_plan",
+    "change_product",
+    "change_product_state",
+    "create_catalogue",
+    "create_plan",
+    "create_product",
+    "delete_catalogue",
+    "descriptions_of",
+    "featured",
+    "find_catalogue",
+    "find_catalogue_by_slug",
+    "find_description",
     "find_offer",
+    "find_operation",
+    "find_plan",
+    "find_product",
+    "find_product_by_slug",
     "find_visible_product",
+    "import_description",
+    "index_product",
+    "may_edit_product",
+    "offers_for",
+    "offers_for",
     "offers_of",
+    "operations_in",
+    "original_of",
+    "plans",
+    "plans_for",
     "product_owner",
+    "product_values",
+    "products_page",
+    "read_description",
+    "rebuild_index",
+    "remove_description",
+    "render",
+    "summary_of",
+    "viewer_json_of",
 ]

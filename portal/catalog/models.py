@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from portal.accounts import User
 from portal.db import Base, key, now, pk, words
@@ -51,6 +51,8 @@ class AuthMethod(StrEnum):
         }[self]
 
 
+# Written out and not bound, so that the databases know their partial indexes fit.
+OPEN = "state IN ('published', 'deprecated')"
 REQUESTABLE_METHODS = (AuthMethod.OAUTH2, AuthMethod.API_KEY)
 
 
@@ -90,9 +92,10 @@ class ApiProduct(Base):
     id: Mapped[pk]
     slug: Mapped[str] = mapped_column(String(120), unique=True)
     name: Mapped[str] = mapped_column(String(200))
+    sort_name: Mapped[str] = mapped_column(String(200), default="")
     summary: Mapped[str] = mapped_column(String(300), default="")
     description: Mapped[str] = mapped_column(Text, default="")
-    category: Mapped[str] = mapped_column(String(80), default="", index=True)
+    category: Mapped[str] = mapped_column(String(80), default="")
     tags: Mapped[list[str]] = mapped_column(default=list)
     auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod), default=AuthMethod.OAUTH2)
     base_url: Mapped[str] = mapped_column(String(500), default="")
@@ -105,8 +108,26 @@ class ApiProduct(Base):
 
     owners: Mapped[list[User]] = relationship(secondary=product_owner, order_by=User.id)
 
-    __table_args__ = (Index("ix_api_product_state_name", "state", "name", "id"),)
+    __table_args__ = (
+        Index("ix_api_product_sort_name_id", "sort_name", "id"),
+        Index("ix_api_product_state_sort_name_id", "state", "sort_name", "id"),
+        *(
+            Index(f"ix_api_product_open_{'_'.join(by)}", *by, sqlite_where=text(where), postgresql_where=text(where))
+            for by, where in (
+                (("sort_name", "id"), OPEN),
+                (("category", "sort_name", "id"), OPEN),
+                (("auth_method", "sort_name", "id"), OPEN),
+                (("featured", "sort_name", "id"), f"featured AND {OPEN}"),
+            )
+        ),
+    )
     __mapper_args__ = {"version_id_col": version}  # of two people editing at once, the second is told
+
+    @validates("name")
+    def _keep_the_order(self, _field: str, name: str) -> str:
+        """Lists are in the order of names, whatever their case, and of that alone on both databases."""
+        self.sort_name = name.casefold()[:200]
+        return name
 
     @property
     def label(self) -> str:
@@ -141,7 +162,11 @@ class ApiProduct(Base):
 
 
 class ApiDescription(Base):
-    """An OpenAPI document of a product, as it was given, with what was read from it."""
+    """An OpenAPI document of a product, as it was given, with what was read from it.
+
+    ``viewer_json`` is compressed with gzip, as it goes to the browser. ``groups`` names the groups of operations in
+    their order, each with the position of its first operation and their number: ``{"name", "first", "count"}``.
+    """
 
     __tablename__ = "api_description"
 
@@ -149,7 +174,7 @@ class ApiDescription(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id", ondelete="CASCADE"), index=True)
     file_name: Mapped[str] = mapped_column(String(200))
     media_type: Mapped[str] = mapped_column(String(60))
-    sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64), index=True)
     size: Mapped[int]
     openapi_version: Mapped[str] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(300), default="")
@@ -157,7 +182,8 @@ class ApiDescription(Base):
     servers: Mapped[list[str]] = mapped_column(default=list)
     operation_count: Mapped[int] = mapped_column(default=0)
     faults: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    operations: Mapped[list[dict[str, Any]]] = mapped_column(default=list, deferred=True)
+    groups: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    search_text: Mapped[str] = mapped_column(Text, default="", deferred=True)
     raw: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     viewer_json: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
@@ -168,6 +194,23 @@ class ApiDescription(Base):
     def label(self) -> str:
         """The file by which records call this description."""
         return self.file_name
+
+
+class ApiOperation(Base):
+    """One operation of a description: a row of its own, so that a page reads only those that it shows."""
+
+    __tablename__ = "api_operation"
+
+    id: Mapped[pk]
+    description_id: Mapped[int] = mapped_column(ForeignKey("api_description.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    method: Mapped[str] = mapped_column(String(20))
+    path: Mapped[str] = mapped_column(Text)
+    summary: Mapped[str] = mapped_column(Text, default="")
+    deprecated: Mapped[bool] = mapped_column(default=False)
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+    __table_args__ = (Index("uq_api_operation_position", "description_id", "position", unique=True),)
 
 
 class Plan(Base):
@@ -209,7 +252,7 @@ class Plan(Base):
 
 
 class Catalogue(Base):
-    """A published selection of products and plans. A plan is offered for a product that stands in the same catalogue."""
+    """A published selection of products and plans. A plan is offered for a product that stands in the same one."""
 
     __tablename__ = "catalogue"
 

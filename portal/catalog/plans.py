@@ -1,0 +1,68 @@
+"""Making and changing plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from portal.accounts import Right, User
+from portal.catalog import fields
+from portal.catalog.models import Plan, PlanState
+from portal.catalog.storing import changes, locked, need, new_values, refuse_taken, store
+from portal.events import EventKind, record
+
+DESCRIPTION_LENGTH = 20_000
+PLAN_FIELDS: dict[str, fields.Check] = {
+    "name": fields.line("The name", 120, required=True),
+    "display_name": fields.line("The display name", 120),
+    "description": fields.prose("The description", DESCRIPTION_LENGTH),
+    "quota_requests": fields.number("The quota", optional=True),
+    "quota_period": fields.period,
+    "rate_requests": fields.number("The rate limit", optional=True),
+    "rate_seconds": fields.number("The rate limit's seconds", most=86_400),
+    "credential_lifetime_days": fields.number("The credential's lifetime in days", most=36_500, optional=True),
+    "token_lifetime_seconds": fields.number("The token's lifetime in seconds", least=60, most=86_400),
+    "scopes": fields.scope_names,
+    "auto_approve": fields.truth,
+    "reason_required": fields.truth,
+    "allowance_requests": fields.number("The allowance", optional=True),
+    "allowance_days": fields.number("The allowance's days", most=3_650),
+    "state": fields.one_of(PlanState, "State"),
+}
+NEW_PLAN_FIELDS = {**PLAN_FIELDS, "slug": fields.slug(80)}
+
+
+def create_plan(values: Mapping[str, Any], *, by: User | None) -> Plan:
+    """A new plan. Only those who may let a plan approve by itself can make one that does."""
+    need(Right.EDIT_PLANS, by, "You cannot make plans.")
+    given = new_values(values, NEW_PLAN_FIELDS, Plan)
+    given["display_name"] = given.get("display_name") or given["name"]
+    if given.get("auto_approve"):
+        _need_auto_approve(by)
+    plan = Plan(**given)
+    store(plan)
+    record(EventKind.PLAN_CREATED, subject=plan, by=by, after=given)
+    return plan
+
+
+def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, version: int | None = None) -> Plan:
+    """Change a plan. Its automatic approval needs a right of its own."""
+    need(Right.EDIT_PLANS, by, "You cannot change plans.")
+    plan = locked(Plan, plan, version, "plan")
+    given = fields.checked(values, PLAN_FIELDS)
+    if "display_name" in given:
+        given["display_name"] = given["display_name"] or given.get("name", plan.name)
+    before, after = changes(plan, given)
+    if "auto_approve" in after:
+        _need_auto_approve(by)
+    refuse_taken(Plan, after, plan)
+    for field, value in after.items():
+        setattr(plan, field, value)
+    if after:
+        store(plan)
+        record(EventKind.PLAN_CHANGED, subject=plan, by=by, before=before, after=after)
+    return plan
+
+
+def _need_auto_approve(by: User | None) -> None:
+    need(Right.SET_AUTO_APPROVE, by, "Only plan managers and administrators can let a plan approve by itself.")

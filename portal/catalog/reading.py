@@ -1,0 +1,79 @@
+"""Reading for those who edit the catalogue: everything, drafts included. Consumers read in ``browsing``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, tuple_
+
+from portal.catalog.browsing import FEW, few_matches
+from portal.catalog.models import ApiProduct, Catalogue, Plan, ProductState, catalogue_plan, catalogue_product
+from portal.catalog.search import NOTHING, matching, search_expression
+from portal.db import db
+
+
+def products_page(
+    search: str = "", state: ProductState | str = "", after: int | None = None, size: int = 50
+) -> Sequence[ApiProduct]:
+    """Products in every state by name, paged by key: at most ``size`` of those after the one with the id ``after``."""
+    expression = search_expression(search)
+    if expression == NOTHING or (state and state not in set(ProductState)):
+        return []
+    query = select(ApiProduct).limit(min(max(size, 1), 200))
+    if state:
+        query = query.where(ApiProduct.state == ProductState(state))
+    if expression is not None:
+        found = few_matches(expression)
+        if len(found) > FEW:  # too many to sort: the newest first
+            query = query.where(ApiProduct.id.in_(matching(expression))).order_by(ApiProduct.id.desc())
+            return db.session.scalars(query.where(ApiProduct.id < after) if after else query).all()
+        query = query.where(ApiProduct.id.in_(found))
+    if after and (last := db.session.get(ApiProduct, after)) is not None:
+        query = query.where(tuple_(ApiProduct.sort_name, ApiProduct.id) > (last.sort_name, last.id))
+    return db.session.scalars(query.order_by(ApiProduct.sort_name, ApiProduct.id)).all()
+
+
+def plans() -> Sequence[Plan]:
+    """All plans in every state, in the order in which they were made."""
+    return db.session.scalars(select(Plan).order_by(Plan.id)).all()
+
+
+def catalogues() -> Sequence[Catalogue]:
+    """All catalogues by name."""
+    return db.session.scalars(select(Catalogue).order_by(Catalogue.name, Catalogue.id)).all()
+
+
+def find_product(product_id: int) -> ApiProduct | None:
+    """The product with this key, in whatever state."""
+    return db.session.get(ApiProduct, product_id)
+
+
+def find_product_by_slug(slug: str) -> ApiProduct | None:
+    """The product with this slug, in whatever state."""
+    return db.session.scalar(select(ApiProduct).where(ApiProduct.slug == slug))
+
+
+def find_plan(plan_id: int) -> Plan | None:
+    """The plan with this key."""
+    return db.session.get(Plan, plan_id)
+
+
+def find_catalogue(catalogue_id: int) -> Catalogue | None:
+    """The catalogue with this key."""
+    return db.session.get(Catalogue, catalogue_id)
+
+
+def find_catalogue_by_slug(slug: str) -> Catalogue | None:
+    """The catalogue with this slug."""
+    return db.session.scalar(select(Catalogue).where(Catalogue.slug == slug))
+
+
+def plans_for(product: ApiProduct) -> Sequence[Plan]:
+    """The plans that stand in a catalogue with the product, whatever the state of either."""
+    query = (
+        select(Plan)
+        .join(catalogue_plan, catalogue_plan.c.plan_id == Plan.id)
+        .join(catalogue_product, catalogue_product.c.catalogue_id == catalogue_plan.c.catalogue_id)
+        .where(catalogue_product.c.product_id == product.id)
+    )
+    return db.session.scalars(query.distinct().order_by(Plan.id)).all()
