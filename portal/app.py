@@ -19,6 +19,7 @@ from portal.mail import MailChannel
 from portal.paths import data_path
 from portal.web import observe, sign_in
 from portal.web.answers import htmx
+from portal.web.machines import Portico
 
 csrf = CSRFProtect()
 migrate = Migrate(render_as_batch=True, compare_type=True)
@@ -32,7 +33,7 @@ MOST_PARTS_IN_A_FORM = 1000
 def create_app(settings: Settings | None = None) -> Flask:
     """A Portico application. Raises BadSettings when a setting is wrong or missing."""
     settings = settings or load()
-    app = Flask(
+    app = Portico(
         __name__,
         template_folder=str(data_path("templates")),
         static_folder=str(data_path("static")),
@@ -53,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(live.bp)
     app.register_blueprint(admin.bp)
     app.register_blueprint(oauth.bp)
+    oauth.set_up(app, settings)
     app.register_blueprint(web.operations)
     web.register_error_pages(app)
     web.register_headers(app)

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     mail_from: str = "Portico <no-reply@portico.example>"
     mail_timeout_seconds: int = 20
 
+    signing_key: str = ""
+    signing_key_file: Path | None = None
+
     instance_dir: Path = Path("instance")
     log_format: str = "console"
     log_level: str = "INFO"

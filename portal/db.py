@@ -7,11 +7,13 @@ deferred transaction that reads and then writes fails at once when another write
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -22,16 +24,21 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
+    Executable,
     Integer,
     MetaData,
+    Row,
     TypeDecorator,
     event,
 )
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000
 _WRITER = "portico_writer"
+_READER = "portico_reader"
+MOST_IDLE_READERS = 2
 _moment: ContextVar[datetime | None] = ContextVar("portico_moment", default=None)
 
 
@@ -123,9 +130,68 @@ def transaction() -> Iterator[Session]:
         _moment.reset(token)
 
 
+@contextmanager
+def aside() -> Iterator[Connection]:
+    """A short write of its own on another connection, which neither sees nor disturbs the page's transaction.
+
+    Never inside ``with transaction():``: on SQLite there is one writer at a time, so it would wait for itself.
+    """
+    if _moment.get() is not None:
+        raise RuntimeError("A transaction is open; write through it.")
+    with db.engine.connect().execution_options(**{_WRITER: True}) as connection, connection.begin():
+        yield connection
+
+
 def lock(model: type[T], id: int) -> T | None:
     """The row as it is now, locked until the transaction ends; None when there is no such row."""
     return db.session.get(model, id, with_for_update={"of": model}, populate_existing=True)
+
+
+def read(statement: Executable, **values: Any) -> Sequence[Row[Any]]:
+    """The rows of one statement as they are at this moment, without a transaction around it.
+
+    For the few places that are asked thousands of times a second: a session, its BEGIN and its ROLLBACK cost more than
+    the question itself (docs/adr). Inside ``transaction()`` it reads what that transaction sees.
+    """
+    if _moment.get() is not None:
+        return db.session.execute(statement, values).all()
+    engine = db.engine
+    readers = _readers.setdefault(engine, deque())
+    try:
+        connection = readers.pop()
+    except IndexError:
+        return _read_on(_open_reader(engine), statement, values, readers)
+    try:
+        return _read_on(connection, statement, values, readers)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    return _read_on(_open_reader(engine), statement, values, readers)  # it had been idle while the database restarted
+
+
+_readers: WeakKeyDictionary[Engine, deque[Connection]] = WeakKeyDictionary()
+
+
+def _open_reader(engine: Engine) -> Connection:
+    options: dict[str, Any] = {_READER: True}
+    if engine.dialect.name != "sqlite":
+        options["isolation_level"] = "AUTOCOMMIT"  # SQLite's driver is in that mode already
+    return engine.connect().execution_options(**options)
+
+
+def _read_on(
+    connection: Connection, statement: Executable, values: dict[str, Any], readers: deque[Connection]
+) -> Sequence[Row[Any]]:
+    try:
+        rows = connection.execute(statement, values).all()
+    except BaseException:
+        connection.close()
+        raise
+    if len(readers) < MOST_IDLE_READERS:
+        readers.append(connection)
+    else:
+        connection.close()
+    return rows
 
 
 def normal_url(url: str) -> str:
@@ -165,13 +231,17 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writer = connection.get_execution_options().get(_WRITER, False)
+    options = connection.get_execution_options()
+    if options.get(_READER, False):
+        return  # each statement by itself: a transaction would go on showing what was true when it began
+    writer = options.get(_WRITER, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
 __all__ = [
     "Base",
     "UtcDateTime",
+    "aside",
     "db",
     "is_sqlite",
     "key",
@@ -182,6 +252,7 @@ __all__ = [
     "on_sqlite",
     "pk",
     "prepare_engine",
+    "read",
     "transaction",
     "words",
 ]

@@ -1,35 +1,52 @@
 """The key: issuing, revealing once, rotating, revoking and verifying credentials."""
 
 from portal.credentials.issue import (
+    USE_NOTED_EVERY,
     Revealed,
     credentials_of,
     expire_if_over,
     find_credential,
+    find_credential_by_client_id,
     issue,
     note_use,
     reveal,
     revoke,
     rotate,
 )
+from portal.credentials.keys import BadSigningKey, SigningKeys, load_signing_keys, new_signing_key
 from portal.credentials.models import Credential, CredentialState, RevokedToken
 from portal.credentials.samples import samples_for
-from portal.credentials.secret import hash_secret, new_client_id, new_secret, secret_matches, well_formed
+from portal.credentials.secret import (
+    can_be_client_id,
+    hash_secret,
+    new_client_id,
+    new_secret,
+    secret_matches,
+    well_formed,
+)
 from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, revoke_token
 
 __all__ = [
+    "USE_NOTED_EVERY",
+    "BadSigningKey",
     "Credential",
     "CredentialState",
     "Revealed",
     "RevokedToken",
+    "SigningKeys",
+    "can_be_client_id",
     "credentials_of",
     "expire_if_over",
     "find_credential",
+    "find_credential_by_client_id",
     "forget_expired_tokens",
     "hash_secret",
     "is_token_revoked",
     "issue",
+    "load_signing_keys",
     "new_client_id",
     "new_secret",
+    "new_signing_key",
     "note_use",
     "reveal",
     "revoke",

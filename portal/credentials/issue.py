@@ -98,6 +98,11 @@ def find_credential(credential_id: int, *, app: DeveloperApp) -> Credential | No
     return credential if credential is not None and credential.app_id == app.id else None
 
 
+def find_credential_by_client_id(client_id: str) -> Credential | None:
+    """The credential with this client id."""
+    return db.session.scalar(select(Credential).where(Credential.client_id == client_id))
+
+
 def note_use(credential_id: int, *, at: datetime) -> None:
     """Remember that the credential was used, at most once a minute, so that busy clients cost no writes."""
     db.session.execute(

@@ -16,6 +16,7 @@ from portal.catalog import AuthMethod
 
 PREFIXES = {AuthMethod.OAUTH2: "pcs", AuthMethod.API_KEY: "pak"}
 SECRET_PATTERN = re.compile(r"\b(pcs|pak)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
+_CLIENT_ID = re.compile(r"[0-9A-Za-z_]{1,60}", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
 _CHECKSUM_LENGTH = 6
@@ -24,6 +25,11 @@ _CHECKSUM_LENGTH = 6
 def new_client_id(auth_method: AuthMethod) -> str:
     """A public identifier for a credential: 120 random bits, no meaning."""
     return f"{'pci' if auth_method is AuthMethod.OAUTH2 else 'pki'}_{_base62(secrets.randbits(120), 21)}"
+
+
+def can_be_client_id(text: str) -> bool:
+    """Whether a text that a stranger sent is worth a look into the database (a NUL, for one, is an error there)."""
+    return _CLIENT_ID.fullmatch(text) is not None
 
 
 def new_secret(auth_method: AuthMethod) -> str:

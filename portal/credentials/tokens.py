@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from portal.credentials.models import RevokedToken
-from portal.db import db, now
+from portal.db import db, now, read
+
+_denied = RevokedToken.__table__.c
+_REVOKED = select(_denied.jti).where(_denied.jti == bindparam("jti"))
 
 
 def revoke_token(jti: str, *, client_id: str, expires_at: datetime) -> None:
@@ -22,7 +25,7 @@ def revoke_token(jti: str, *, client_id: str, expires_at: datetime) -> None:
 
 def is_token_revoked(jti: str) -> bool:
     """Whether the token with this id was revoked."""
-    return db.session.scalar(select(RevokedToken.jti).where(RevokedToken.jti == jti)) is not None
+    return bool(read(_REVOKED, jti=jti))
 
 
 def forget_expired_tokens() -> int:

@@ -1,7 +1,9 @@
-"""The authorization server: tokens, introspection, revocation, keys and metadata (Authlib at the seams)."""
+"""The authorization server: tokens, introspection, revocation, keys and metadata (Authlib at the seams).
 
-from flask import Blueprint
+``set_up`` loads the signing key, prepares the documents that never change, and opens the short road for these paths.
+"""
 
-bp = Blueprint("oauth", __name__)
+from portal.oauth.endpoints import bp
+from portal.oauth.install import set_up
 
-__all__ = ["bp"]
+__all__ = ["bp", "set_up"]

@@ -17,6 +17,7 @@ ALWAYS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
+TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 
 
 def register_headers(app: Flask) -> None:
@@ -26,7 +27,7 @@ def register_headers(app: Flask) -> None:
         for name, value in ALWAYS.items():
             answer.headers.setdefault(name, value)
         if app.config["PORTICO"].is_secure:
-            answer.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+            answer.headers.setdefault("Strict-Transport-Security", TRANSPORT_SECURITY)
         answer.vary.add("HX-Request")
         if request.endpoint not in {"static", "bootstrap.static"}:
             answer.headers.setdefault("Cache-Control", "no-store")

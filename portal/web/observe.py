@@ -18,19 +18,23 @@ _VALID_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
 
 def register_observation(app: Flask) -> None:
     """Give each request an id, kept from the client when it is a valid one, and say it in the answer."""
+    app.before_request(identify)
+    app.after_request(say_id)
 
-    @app.before_request
-    def identify() -> None:
-        given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
-        clear_contextvars()
-        bind_contextvars(request_id=g.request_id)
-        record_access(g.request_id, request.remote_addr or "")
 
-    @app.after_request
-    def say(answer: Response) -> Response:
-        answer.headers["X-Request-ID"] = g.get("request_id", "")
-        return answer
+def identify() -> None:
+    """Give this request its id, and say it in the log and in all that is recorded."""
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _VALID_ID.fullmatch(given) else uuid.uuid4().hex
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id)
+    record_access(g.request_id, request.remote_addr or "")
+
+
+def say_id(answer: Response) -> Response:
+    """Tell the client the id of its request."""
+    answer.headers["X-Request-ID"] = g.get("request_id", "")
+    return answer
 
 
 def configure_logging(settings: Settings) -> None:

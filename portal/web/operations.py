@@ -87,14 +87,18 @@ def newest_revision() -> str | None:
 
 def count_requests(app: Flask) -> None:
     """Count and time every answer by its view, never by its path (paths hold ids)."""
+    app.before_request(start_clock)
+    app.after_request(count_answer)
 
-    @app.before_request
-    def start() -> None:
-        g.started = time.perf_counter()
 
-    @app.after_request
-    def count(answer: Response) -> Response:
-        endpoint = request.endpoint or "none"
-        requests_answered.labels(request.method, endpoint, answer.status_code).inc()
-        seconds_taken.labels(endpoint).observe(time.perf_counter() - g.get("started", time.perf_counter()))
-        return answer
+def start_clock() -> None:
+    """Note when the request came."""
+    g.started = time.perf_counter()
+
+
+def count_answer(answer: Response) -> Response:
+    """Count one answer, and how long it took."""
+    endpoint = request.endpoint or "none"
+    requests_answered.labels(request.method, endpoint, answer.status_code).inc()
+    seconds_taken.labels(endpoint).observe(time.perf_counter() - g.get("started", time.perf_counter()))
+    return answer

@@ -1,0 +1,110 @@
+"""Who calls: client authentication by secret, in the Basic header or in the body, never both (RFC 6749, section 2.3).
+
+Authlib's own tries one method after the other, so that a wrong header with a right body passes; it decodes strictly
+what a stranger sent, and tells an unknown client from a wrong secret (traps 1, 2, 3, 6).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Error, UnauthorizedClientError
+
+from portal import access
+from portal.access import Entitlement
+from portal.catalog import AuthMethod
+from portal.oauth.failures import Failures
+from portal.oauth.forms import OAuthForm
+
+AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+CHALLENGE = ("WWW-Authenticate", 'Basic realm="Portico", charset="UTF-8"')
+
+
+class WrongClient(InvalidClientError):
+    """One answer for every client that did not prove itself: unknown, wrong secret, ended."""
+
+    status_code = 401
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """The headers of the answer, with how to authenticate."""
+        return [*OAuth2Error.get_headers(self), CHALLENGE]
+
+
+class TooManyFailures(WrongClient):
+    """Too many wrong secrets; a right one is still let in."""
+
+    status_code = 429
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__("Too many failed attempts. Wait before the next one.")
+        self.seconds = seconds
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """The headers of the answer, with how long to wait."""
+        return [*OAuth2Error.get_headers(self), ("Retry-After", str(self.seconds))]
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A program that has proved itself, as Authlib's grants want to see it."""
+
+    entitlement: Entitlement
+
+    def get_client_id(self) -> str:
+        """Its client id."""
+        return self.entitlement.client_id
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        """Whether it may use this grant."""
+        return grant_type == "client_credentials"
+
+
+def authenticate(form: OAuthForm, failures: Failures) -> Client:
+    """The client that sent this form. Raises WrongClient, always the same, for one that did not prove itself.
+
+    Only failures are counted, so strangers cannot lock a client out: the right secret works whatever else was tried.
+    """
+    given = _credentials_in(form)
+    if given is None:
+        raise WrongClient("Client authentication is needed.")
+    client_id, secret = given
+    entitlement = access.entitlement_for(client_id, secret)
+    if entitlement is None or not entitlement.is_live:
+        if wait := failures.count(client_id, form.address):
+            raise TooManyFailures(wait)
+        raise WrongClient("Client authentication failed.")
+    if entitlement.auth_method is not AuthMethod.OAUTH2:
+        raise UnauthorizedClientError("This credential is an API key. It is sent to the API itself.")
+    return Client(entitlement)
+
+
+def _credentials_in(form: OAuthForm) -> tuple[str, str] | None:
+    header, fields = form.headers.get("Authorization"), form.fields
+    if header is not None:
+        if "client_secret" in fields or "client_assertion" in fields:
+            raise InvalidRequestError("Use one method of client authentication, not two.")
+        found = _decoded(header)
+        if found is not None and fields.get("client_id", found[0]) != found[0]:
+            raise InvalidRequestError("The header and the body name different clients.")
+        return found
+    if "client_assertion" in fields and "client_secret" in fields:
+        raise InvalidRequestError("Use one method of client authentication, not two.")
+    if "client_id" in fields and "client_secret" in fields:
+        return fields["client_id"], fields["client_secret"]
+    return None
+
+
+def _decoded(header: str) -> tuple[str, str] | None:
+    """Client id and secret of a Basic header, each form-encoded as RFC 6749 wants it; None for anything else."""
+    scheme, _, encoded = header.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        pair = base64.b64decode(encoded.strip(" "), validate=True).decode()
+        client_id, colon, secret = pair.partition(":")
+        return (unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")) if colon else None
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,56 @@
+"""What never changes while a process runs: metadata (RFC 8414) and public keys, made once, with an ETag."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+from flask import Response, request
+
+from portal.oauth.clients import AUTH_METHODS
+
+METADATA_PATH = "/.well-known/oauth-authorization-server"
+TOKEN_PATH, INTROSPECTION_PATH = "/oauth/token", "/oauth/introspect"
+REVOCATION_PATH, KEYS_PATH = "/oauth/revoke", "/oauth/jwks.json"
+FRESH_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Document:
+    """A JSON document in its final bytes."""
+
+    body: bytes
+    etag: str
+
+    def answer(self) -> Response:
+        """The document, or 304 for a client that has it."""
+        unchanged = self.etag in request.if_none_match
+        answer = Response(b"" if unchanged else self.body, 304 if unchanged else 200, mimetype="application/json")
+        answer.headers["ETag"] = f'"{self.etag}"'
+        answer.headers["Cache-Control"] = f"public, max-age={FRESH_SECONDS}"
+        return answer
+
+
+def document(content: dict[str, Any]) -> Document:
+    """This content as a document."""
+    body = json.dumps(content).encode()
+    return Document(body, hashlib.sha256(body).hexdigest()[:32])
+
+
+def metadata(issuer: str) -> dict[str, Any]:
+    """What a client needs to know, with every address built from the configured one (E4)."""
+    return AuthorizationServerMetadata(
+        issuer=issuer,
+        token_endpoint=issuer + TOKEN_PATH,
+        jwks_uri=issuer + KEYS_PATH,
+        introspection_endpoint=issuer + INTROSPECTION_PATH,
+        revocation_endpoint=issuer + REVOCATION_PATH,
+        grant_types_supported=["client_credentials"],
+        response_types_supported=["none"],  # required, and Authlib takes an empty list for a missing one
+        token_endpoint_auth_methods_supported=AUTH_METHODS,
+        introspection_endpoint_auth_methods_supported=AUTH_METHODS,
+        revocation_endpoint_auth_methods_supported=AUTH_METHODS,
+    )

@@ -1,0 +1,32 @@
+"""Putting the authorization server into an application."""
+
+from __future__ import annotations
+
+from portal.config import BadSettings, Settings
+from portal.credentials import BadSigningKey, load_signing_keys
+from portal.oauth import documents
+from portal.oauth.endpoints import EXTENSION
+from portal.oauth.failures import failures_for
+from portal.oauth.server import Server
+from portal.web.machines import Portico
+
+
+def set_up(app: Portico, settings: Settings) -> None:
+    """Load the keys, prepare server and documents, open the short road. Raises BadSettings with one sentence."""
+    try:
+        keys = load_signing_keys(pem=settings.signing_key, file=settings.signing_key_file, folder=settings.instance_dir)
+    except BadSigningKey as error:
+        raise BadSettings(str(error)) from None
+    failures = failures_for(settings.token_limit, settings.rate_limit_storage)
+    app.extensions[EXTENSION] = {
+        "server": Server(issuer=settings.base_url, keys=keys, failures=failures),
+        "keys": documents.document(keys.public()),
+        "metadata": documents.document(documents.metadata(settings.base_url)),
+    }
+    app.open_to_machines(
+        documents.TOKEN_PATH,
+        documents.INTROSPECTION_PATH,
+        documents.REVOCATION_PATH,
+        documents.KEYS_PATH,
+        documents.METADATA_PATH,
+    )

@@ -1,0 +1,171 @@
+"""Authlib's authorization server with our own clients, scopes, tokens, introspection and revocation at its seams."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from authlib.oauth2 import AuthorizationServer
+from authlib.oauth2.rfc6749 import ClientCredentialsGrant, InvalidRequestError, OAuth2Error
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from flask import Response, json
+from sqlalchemy.exc import OperationalError
+
+from portal import credentials
+from portal.access import Entitlement
+from portal.credentials import USE_NOTED_EVERY, SigningKeys
+from portal.db import now, transaction
+from portal.events import EventKind, record
+from portal.oauth import tokens
+from portal.oauth.clients import Client, authenticate
+from portal.oauth.failures import Failures
+from portal.oauth.forms import OAuthForm
+from portal.oauth.tokens import AccessToken
+
+CLIENT_CREDENTIALS = "client_credentials"
+log = structlog.get_logger(__name__)
+
+
+class UnsupportedGrantType(OAuth2Error):
+    """Another grant was asked for. Authlib's own error repeats what was sent, in characters that RFC 6749 forbids."""
+
+    error = "unsupported_grant_type"
+    description = "The only grant type is client_credentials."
+
+
+class Grant(ClientCredentialsGrant):
+    """The client credentials grant: scopes are those that are open, or a part of them that was asked for."""
+
+    def validate_requested_scope(self) -> None:
+        """Find the scopes of the token. Raises InvalidScopeError or UnauthorizedClientError."""
+        self.request.scopes = tokens.scopes_asked(self.request.payload.scope, self.client.entitlement)
+
+    def generate_token(self, **_: Any) -> dict[str, Any]:
+        """The token and what is said with it."""
+        return self.server.sign(self.client.entitlement, self.request.scopes)
+
+
+class Introspection(IntrospectionEndpoint):
+    """RFC 7662. A client sees its own tokens; everything else is inactive, whatever it is."""
+
+    def check_params(self, request: OAuthForm, _client: Client) -> None:
+        """Refuse a call without a token. A hint is only a hint (J6)."""
+        _need_token(request)
+
+    def query_token(self, token_string: str, _hint: str | None) -> AccessToken | None:
+        """The token, if we signed it."""
+        return self.server.read(token_string)
+
+    def check_permission(self, token: AccessToken, client: Client, _request: OAuthForm) -> bool:
+        """Whether the token is the caller's own."""
+        return token.check_client(client)
+
+    def create_endpoint_response(self, request: OAuthForm) -> tuple[int, dict[str, Any], Any]:
+        """Whether the token is good now, and for what."""
+        client = self.authenticate_endpoint_client(request)
+        token = self.authenticate_token(request, client)
+        if token is None or token.is_expired() or token.is_revoked():
+            return 200, {"active": False}, JSON_HEADERS
+        return 200, tokens.described(token, client.entitlement, issuer=self.server.issuer), JSON_HEADERS
+
+
+class Revocation(RevocationEndpoint):
+    """RFC 7009. A client ends its own tokens; what is no token of ours is as good as ended."""
+
+    def check_params(self, request: OAuthForm, _client: Client) -> None:
+        """Refuse a call without a token."""
+        _need_token(request)
+
+    def query_token(self, token_string: str, _hint: str | None) -> AccessToken | None:
+        """The token, if we signed it."""
+        return self.server.read(token_string)
+
+    def revoke_token(self, token: AccessToken, _request: OAuthForm) -> None:
+        """End it now, and record that; one that has ended already needs neither."""
+        if token.is_expired() or token.is_revoked():
+            return
+        with transaction():
+            ends = datetime.fromtimestamp(token.expires_at, UTC)
+            credentials.revoke_token(token.jti, client_id=token.client_id, expires_at=ends)
+            credential = credentials.find_credential_by_client_id(token.client_id)
+            record(EventKind.TOKEN_REVOKED, subject=credential, by=None, after={"jti": token.jti, "expires_at": ends})
+
+
+class Server(AuthorizationServer):
+    """Portico as authorization server."""
+
+    def __init__(self, *, issuer: str, keys: SigningKeys, failures: Failures) -> None:
+        super().__init__()
+        self.issuer = issuer
+        self.keys = keys
+        self.failures = failures
+        self.register_endpoint(Introspection)
+        self.register_endpoint(Revocation)
+
+    def create_oauth2_request(self, request: OAuthForm) -> OAuthForm:
+        """The form itself: it has been read already, and strictly."""
+        return request
+
+    def get_token_grant(self, request: OAuthForm) -> Grant:
+        """The grant that was asked for. Raises UnsupportedGrantType."""
+        asked = request.payload.grant_type
+        if asked is None:
+            raise InvalidRequestError("The parameter grant_type is missing.")
+        if asked != CLIENT_CREDENTIALS:
+            raise UnsupportedGrantType
+        return Grant(request, self)
+
+    def create_token_response(self, request: OAuthForm) -> Response:
+        """The answer to a request for a token."""
+        try:
+            grant = self.get_token_grant(request)
+            grant.validate_token_request()
+            return self.handle_response(*grant.create_token_response())
+        except OAuth2Error as error:
+            return self.handle_error_response(request, error)
+
+    def authenticate_client(self, request: OAuthForm, _methods: Any, _endpoint: str = "token") -> Client:
+        """The client that calls. Raises WrongClient, always the same."""
+        return authenticate(request, self.failures)
+
+    def sign(self, entitlement: Entitlement, scopes: frozenset[str]) -> dict[str, Any]:
+        """A token for these scopes."""
+        return tokens.issue(entitlement, scopes, issuer=self.issuer, keys=self.keys)
+
+    def read(self, text: str) -> AccessToken | None:
+        """The token in a text, if it is one of ours."""
+        return tokens.read(text, issuer=self.issuer, keys=self.keys)
+
+    def save_token(self, _token: dict[str, Any], request: OAuthForm) -> None:
+        """Keep nothing of the token; note once a minute that the credential is in use."""
+        note_use(request.client.entitlement)
+
+    def handle_response(self, status: int, body: Any, headers: Any) -> Response:
+        """An answer as Flask gives it."""
+        return Response(json.dumps(body), status, headers)
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Nobody listens: what happens is recorded where it happens."""
+
+
+def note_use(entitlement: Entitlement) -> None:
+    """Remember the use of a credential, at most once a minute. A busy database does not stop a token."""
+    moment = now()
+    last = entitlement.last_used_at
+    if last is not None and moment - last < USE_NOTED_EVERY:
+        return
+    try:
+        with transaction():
+            credentials.note_use(entitlement.credential_id, at=moment)
+    except OperationalError as error:
+        log.warning("last_use_not_noted", error=str(error.orig)[:200])
+
+
+def _need_token(request: OAuthForm) -> None:
+    if "token" not in request.form:
+        raise InvalidRequestError("The parameter token is missing.")
+
+
+JSON_HEADERS = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), ("Pragma", "no-cache")]

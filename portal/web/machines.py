@@ -1,0 +1,59 @@
+"""The short road: endpoints for programs, which have no session, no sign-in, no forms and no pages.
+
+Everything that Portico does around a page (session, Flask-Login, Flask-Principal, CSRF, the guard) costs twice as much
+as a whole token call, and a cookie must change nothing for a program (C8). So the paths of the machine surfaces pass
+these by: no cookie is read, none is set. What is kept is the request id, the metrics and the security headers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, request
+from flask.ctx import RequestContext
+from flask.sessions import SecureCookieSession
+from flask.typing import ResponseReturnValue
+
+from portal.web.headers import ALWAYS, TRANSPORT_SECURITY
+from portal.web.observe import identify, say_id
+from portal.web.operations import count_answer, start_clock
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Portico(Flask):
+    """The application, with a short road for the paths in ``machine_paths``."""
+
+    machine_paths: frozenset[str] = frozenset()
+    machine_headers: tuple[tuple[str, str], ...] = tuple(ALWAYS.items())
+
+    def open_to_machines(self, *paths: str) -> None:
+        """Let requests to exactly these paths take the short road."""
+        self.machine_paths = self.machine_paths | frozenset(paths)
+        if self.config["PORTICO"].is_secure:
+            self.machine_headers = (*ALWAYS.items(), ("Strict-Transport-Security", TRANSPORT_SECURITY))
+
+    def request_context(self, environ: WSGIEnvironment) -> RequestContext:
+        """A request's context; for a machine with an empty session, so that none is looked for."""
+        if environ.get("PATH_INFO") in self.machine_paths:
+            return RequestContext(self, environ, session=SecureCookieSession())
+        return super().request_context(environ)
+
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        """What comes before a view; for a machine the request id and the clock."""
+        if request.path not in self.machine_paths:
+            return super().preprocess_request()
+        identify()
+        start_clock()
+        return None
+
+    def process_response(self, response: Response) -> Response:
+        """What comes after a view; for a machine the headers and the metrics, and no cookie."""
+        if request.path not in self.machine_paths:
+            return super().process_response(response)
+        headers = response.headers
+        headers.extend(self.machine_headers)
+        if "Cache-Control" not in headers:
+            headers["Cache-Control"] = "no-store"
+        return count_answer(say_id(response))
