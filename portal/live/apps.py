@@ -1,5 +1,247 @@
-"""The apps pages."""
+"""My Apps: developer apps with their access and credentials, and the one moment at which a secret is shown."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import RadioField, StringField, TextAreaField
+from wtforms.validators import Length
+
+from portal import access, apps, credentials
+from portal.access import Grant
+from portal.accounts import Right
+from portal.apps import DeveloperApp, Visibility
+from portal.credentials import Credential, Revealed
+from portal.db import transaction
+from portal.errors import Invalid, NotAllowed
+from portal.web import current_person, done, found, key_of, render, requires
 
 bp = Blueprint("apps", __name__)
+PAGE_SIZE = 25
+
+
+class AppForm(FlaskForm):
+    """What an app's owner says about it."""
+
+    name = StringField("Name", validators=[Length(max=apps.LONGEST_NAME)])
+    description = TextAreaField("Description", validators=[Length(max=apps.LONGEST_DESCRIPTION)])
+    redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
+    visibility = RadioField(
+        "Visibility",
+        choices=[
+            (Visibility.PERSONAL.value, "Personal: only you see it"),
+            (Visibility.ORGANISATION.value, "Organisation: your colleagues see it too"),
+        ],
+        default=Visibility.PERSONAL.value,
+    )
+
+    def values(self) -> dict[str, Any]:
+        """The app's fields as the room takes them."""
+        return {
+            "name": self.name.data or "",
+            "description": self.description.data or "",
+            "redirect_urls": apps.split_urls(self.redirect_urls.data or ""),
+            "visibility": Visibility(self.visibility.data or Visibility.PERSONAL),
+        }
+
+
+@bp.get("/apps")
+@requires(Right.REQUEST_ACCESS)
+def index() -> ResponseReturnValue:
+    """The person's apps and those that colleagues share, by name, with what each holds."""
+    person, search = current_person(), request.args.get("q", "")[:200]
+    after_id = key_of(request.args.get("after", ""))
+    after = (request.args.get("after_name", "")[:200], after_id) if after_id else None
+    rows = apps.apps_visible_to(person, search=search, after=after, size=PAGE_SIZE + 1)
+    shown = rows[:PAGE_SIZE]
+    return render(
+        "live/apps/index.html",
+        rows=shown,
+        more=len(rows) > PAGE_SIZE,
+        search=search,
+        tallies=access.tallies([app.id for app in shown]),
+    )
+
+
+@bp.get("/apps/new")
+@requires(Right.REQUEST_ACCESS)
+def new() -> ResponseReturnValue:
+    """The form for a new app."""
+    return _form("live/apps/new.html", AppForm(formdata=None))
+
+
+@bp.post("/apps/new")
+@requires(Right.REQUEST_ACCESS)
+def create() -> ResponseReturnValue:
+    """Make an app."""
+    form = AppForm()
+    if not form.validate():
+        return _form("live/apps/new.html", form, status=422)
+    try:
+        with transaction():
+            values = form.values()
+            app = apps.add_app(values.pop("name"), by=current_person(), **values)
+            app_id, name = app.id, app.name
+    except Invalid as refusal:
+        return _form("live/apps/new.html", _noted(form, refusal), status=422)
+    return done(url_for("live.apps.show", app_id=app_id), f"The app {name} is ready. Now choose what it may call.")
+
+
+@bp.get("/apps/<key:app_id>")
+@requires(Right.REQUEST_ACCESS)
+def show(app_id: int) -> ResponseReturnValue:
+    """An app: what it is, what it may call, and its credentials."""
+    app = _visible(app_id)
+    grants = access.grants_of(app)
+    held = credentials.credentials_of(app)
+    return render(
+        "live/apps/show.html",
+        app=app,
+        is_mine=app.is_editable_by(current_person()),
+        pending=access.pending_requests_of(app),
+        waits_for=access.awaited,
+        grants=[grant for grant in grants if grant.is_live],
+        ended=[grant for grant in grants if not grant.is_live],
+        credentials=[credential for credential in held if credential.is_live],
+        over=[credential for credential in held if not credential.is_live],
+        opened={c.id: [g for g in grants if g.is_live and g.credential_id == c.id] for c in held},
+        samples={c.id: _samples(c, grants) for c in held if c.is_live},
+    )
+
+
+@bp.get("/apps/<key:app_id>/edit")
+@requires(Right.REQUEST_ACCESS)
+def edit(app_id: int) -> ResponseReturnValue:
+    """The form for an app's own fields."""
+    app = _own(app_id)
+    form = AppForm(formdata=None, obj=app)
+    form.redirect_urls.data = ", ".join(app.redirect_urls)
+    form.visibility.data = app.visibility.value
+    return _form("live/apps/edit.html", form, app=app)
+
+
+@bp.post("/apps/<key:app_id>/edit")
+@requires(Right.REQUEST_ACCESS)
+def save(app_id: int) -> ResponseReturnValue:
+    """Change an app's own fields."""
+    app, form = _own(app_id), AppForm()
+    if not form.validate():
+        return _form("live/apps/edit.html", form, app=app, status=422)
+    try:
+        with transaction():
+            apps.change_app(app, form.values(), by=current_person())
+    except Invalid as refusal:
+        return _form("live/apps/edit.html", _noted(form, refusal), app=_own(app_id), status=422)
+    return done(url_for("live.apps.show", app_id=app_id), "Your changes have been saved.")
+
+
+@bp.post("/apps/<key:app_id>/delete")
+@requires(Right.REQUEST_ACCESS)
+def delete(app_id: int) -> ResponseReturnValue:
+    """Take an app away with its pending requests, access and credentials."""
+    app = _own(app_id)
+    name = app.name
+    with transaction():
+        access.delete_app(app, by=current_person())
+    return done(
+        url_for("live.apps.index"), f"The app {name} has been deleted. Its credentials stopped working at once."
+    )
+
+
+@bp.post("/apps/<key:app_id>/access/<key:grant_id>/revoke")
+@requires(Right.REQUEST_ACCESS)
+def revoke_access(app_id: int, grant_id: int) -> ResponseReturnValue:
+    """Give up an app's access to one product."""
+    grant = _grant(app_id, grant_id)
+    name = grant.product.name
+    with transaction():
+        access.revoke_access(grant, by=current_person(), reason="Given up by the app's owner.")
+    return done(url_for("live.apps.show", app_id=app_id), f"The access to {name} has been revoked.")
+
+
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/reveal")
+@requires(Right.REQUEST_ACCESS)
+def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Show the secret, this once, in this very answer: it is kept nowhere, so it can't be shown again (H1)."""
+    credential = _credential(app_id, credential_id)
+    with transaction():
+        revealed = credentials.reveal(credential, by=current_person())
+    return _secret(_credential(app_id, credential_id), revealed)
+
+
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/rotate")
+@requires(Right.REQUEST_ACCESS)
+def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Make a new secret and show it, this once; the old one stops at once (T84)."""
+    credential = _credential(app_id, credential_id)
+    with transaction():
+        revealed = credentials.rotate(credential, by=current_person())
+    return _secret(_credential(app_id, credential_id), revealed)
+
+
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/revoke")
+@requires(Right.REQUEST_ACCESS)
+def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """End a credential and all that it opened; others stay as they are (T85)."""
+    credential = _credential(app_id, credential_id)
+    client_id = credential.client_id
+    with transaction():
+        access.revoke_credential(credential, by=current_person(), reason="Revoked by the app's owner.")
+    return done(url_for("live.apps.show", app_id=app_id), f"The credential {client_id} has been revoked.")
+
+
+def _visible(app_id: int) -> DeveloperApp:
+    """The app, if it is the person's own or shared with them; what other roles may see belongs to the Admin Portal."""
+    person = current_person()
+    app = found(apps.find_app(app_id, seen_by=person))
+    return found(app if app.is_visible_to(person) else None)
+
+
+def _own(app_id: int) -> DeveloperApp:
+    """The person's own app: 404 for an app they can't see, 403 for one that a colleague shares."""
+    app = _visible(app_id)
+    if not app.is_editable_by(current_person()):
+        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
+    return app
+
+
+def _grant(app_id: int, grant_id: int) -> Grant:
+    return found(access.find_grant(grant_id, app=_own(app_id)))
+
+
+def _credential(app_id: int, credential_id: int) -> Credential:
+    return found(credentials.find_credential(credential_id, app=_own(app_id)))
+
+
+def _secret(credential: Credential, revealed: Revealed) -> ResponseReturnValue:
+    answer = render(
+        "live/apps/secret.html",
+        fragment="live/apps/_secret.html",
+        app=credential.app,
+        credential=credential,
+        revealed=revealed,
+        samples=_samples(credential, access.grants_of(credential.app)),
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _samples(credential: Credential, grants: Any) -> list[tuple[str, str]]:
+    products = [grant.product for grant in grants if grant.is_live and grant.credential_id == credential.id]
+    return credentials.samples_for(credential, current_app.config["PORTICO"].base_url, products)
+
+
+def _form(page: str, form: AppForm, *, app: DeveloperApp | None = None, status: int = 200) -> ResponseReturnValue:
+    may_share = not current_person().organisation.is_default
+    return render(page, status=status, form=form, app=app, may_share=may_share)
+
+
+def _noted(form: AppForm, refusal: Invalid) -> AppForm:
+    if refusal.field and refusal.field in form:
+        form[refusal.field].errors = [refusal.message]
+    else:
+        form.form_errors.append(refusal.message)
+    return form
