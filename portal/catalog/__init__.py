@@ -101,7 +101,6 @@ __all__ = [
     "index_product",
     "may_edit_product",
     "offers_for",
-    "offers_for",
     "offers_of",
     "operations_in",
     "original_of",
