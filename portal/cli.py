@@ -118,17 +118,17 @@ def create_owner(email: str, name: str) -> None:
 @click.option("--catalogue", default="", help="Slug of the catalogue to put the products in (default: the first).")
 @click.option("--publish/--draft", default=True, show_default=True, help="Whether the products are visible at once.")
 @click.option("--quiet", is_flag=True, help="No progress; refusals and the summary only.")
+@in_application
 def import_openapi(paths: tuple[Path, ...], catalogue: str, publish: bool, quiet: bool) -> None:
     """Make a product from each API description; folders are searched for .json, .yaml and .yml files."""
     from portal import importing
 
-    with make_app().app_context():
-        summary = importing.import_files(
-            importing.description_files(paths),
-            catalogue_slug=catalogue,
-            publish=publish,
-            progress=not quiet and is_terminal(),
-        )
+    summary = importing.import_files(
+        importing.description_files(paths),
+        catalogue_slug=catalogue,
+        publish=publish,
+        progress=not quiet and is_terminal(),
+    )
     for line in summary.lines():
         click.echo(line)
     if summary.refused and not summary.taken:

@@ -95,12 +95,13 @@ def _load_products(folders: list[Path], progress: bool) -> int:
 
 def _load_product(folder: Path) -> bool:
     entry = _read(folder / "product.yaml")
+    if catalog.find_product_by_slug(entry["slug"]) is not None:
+        return False
+    documents = [(catalog.read_description(path.read_bytes()), path.name) for path in _descriptions(folder)]
     with transaction():
-        if catalog.find_product_by_slug(entry["slug"]) is not None:
-            return False
         product = catalog.create_product(_product_values(entry, folder), by=None)
-        for path in _descriptions(folder):
-            catalog.attach_description(product, catalog.read_description(path.read_bytes()), path.name, by=None)
+        for document, name in documents:
+            catalog.attach_description(product, document, name, by=None)
     return True
 
 
