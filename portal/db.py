@@ -30,6 +30,8 @@ from sqlalchemy import (
     Row,
     TypeDecorator,
     event,
+    inspect,
+    select,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -143,8 +145,14 @@ def aside() -> Iterator[Connection]:
 
 
 def lock(model: type[T], id: int) -> T | None:
-    """The row as it is now, locked until the transaction ends; None when there is no such row."""
-    return db.session.get(model, id, with_for_update={"of": model}, populate_existing=True)
+    """The row as it is now, locked until the transaction ends; None when there is no such row.
+
+    Not ``session.get(with_for_update=…)``: that refuses a row whose version has moved on while we waited, and whoever
+    waits for a lock wants to know what is true now. On PostgreSQL the lock lets rows that refer to this one be added
+    (FOR NO KEY UPDATE), or approving a request and deleting its app would wait for each other.
+    """
+    query = select(model).where(inspect(model).primary_key[0] == id).with_for_update(of=model, key_share=True)
+    return db.session.scalars(query.execution_options(populate_existing=True)).unique().one_or_none()
 
 
 def read(statement: Executable, **values: Any) -> Sequence[Row[Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.access.grants import cancel_unanswered, close_as_withdrawn, provision
@@ -130,6 +131,8 @@ def _locked(request: AccessRequest) -> AccessRequest:
     locked = lock(AccessRequest, request.id)
     if locked is None:
         raise NotFound("There is no such request.")
+    stages = select(ReviewStage).where(ReviewStage.request_id == locked.id)
+    db.session.scalars(stages.execution_options(populate_existing=True)).all()  # as they are now, not as once read
     return locked
 
 
