@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, g
 from flask_bootstrap import Bootstrap5
 from flask_login import current_user
 from flask_migrate import Migrate
-from flask_wtf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import admin
 from portal import access, events, live, oauth, web
@@ -17,11 +18,11 @@ from portal.config import Settings, load
 from portal.db import db, is_sqlite, now, prepare_engine
 from portal.mail import MailChannel
 from portal.paths import data_path
-from portal.web import observe, sign_in
+from portal.web import limits, observe, sign_in
 from portal.web.answers import htmx
+from portal.web.csrf import csrf, guard_forms
 from portal.web.machines import Portico
 
-csrf = CSRFProtect()
 migrate = Migrate(render_as_batch=True, compare_type=True)
 bootstrap = Bootstrap5()
 
@@ -40,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         static_url_path="/static",
     )
     app.config.from_mapping(_flask_config(settings))
+    _believe_proxies(app, settings)
     observe.configure_logging(settings)
     _set_up_database(app, settings)
     bootstrap.init_app(app)
@@ -47,9 +49,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register_converters(app)
     web.register_observation(app)
     web.count_requests(app)
+    limits.register_limits(app, settings)
     sign_in.register_people(app, settings)
     web.hold_the_door(app)
-    csrf.init_app(app)
+    guard_forms(app)
     csrf.exempt(oauth.bp)
     app.register_blueprint(live.bp)
     app.register_blueprint(admin.bp)
@@ -84,6 +87,15 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _believe_proxies(app: Flask, settings: Settings) -> None:
+    """Take client address and scheme from the proxies in front, if there are any, and nothing else from anybody."""
+    if settings.trusted_proxies:
+        trusted = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=trusted, x_proto=trusted, x_host=0, x_port=0, x_prefix=0
+        )
+
+
 def _engine_options(settings: Settings) -> dict[str, Any]:
     if is_sqlite(settings.database_url):
         return {"connect_args": {"timeout": 15}, "hide_parameters": True}
@@ -100,6 +112,7 @@ def _set_up_database(app: Flask, settings: Settings) -> None:
 
 
 def _register_channels(settings: Settings) -> None:
+    events.name_messages_after(urlsplit(settings.base_url).hostname or "")
     events.register(MailChannel(settings))
 
 

@@ -1,13 +1,26 @@
-"""Who: people, organisations, roles and what they may do, and sessions."""
+"""Who: people, organisations, roles and what they may do, signing in, and sessions."""
 
+from portal.accounts.addresses import normal_address
+from portal.accounts.entry import (
+    ask_reset,
+    confirm,
+    find_by_reset,
+    open_reset,
+    password_changed,
+    queue_mail,
+    refuse_sign_in,
+    reset_is_open,
+    sign_in,
+    sign_out,
+)
 from portal.accounts.models import Organisation, Role, User, WebSession, user_role
+from portal.accounts.passwords import normal_password, password_problems
 from portal.accounts.people import (
     add_person,
     change_person,
     change_roles,
     deactivate,
     default_organisation,
-    end_sessions,
     find_person,
     find_person_by_email,
     organisation_named,
@@ -16,9 +29,16 @@ from portal.accounts.people import (
     people_with_role,
     reactivate,
     role_named,
-    sessions_of,
+    usable_name,
 )
 from portal.accounts.rights import ROLE_RIGHTS, Right, RoleName
+from portal.accounts.sessions import (
+    end_session,
+    end_sessions,
+    forget_old_sessions,
+    sessions_of,
+    sign_out_everywhere,
+)
 
 __all__ = [
     "ROLE_RIGHTS",
@@ -29,19 +49,36 @@ __all__ = [
     "User",
     "WebSession",
     "add_person",
+    "ask_reset",
     "change_person",
     "change_roles",
+    "confirm",
     "deactivate",
     "default_organisation",
+    "end_session",
     "end_sessions",
+    "find_by_reset",
     "find_person",
     "find_person_by_email",
+    "forget_old_sessions",
+    "normal_address",
+    "normal_password",
+    "open_reset",
     "organisation_named",
     "organisations",
+    "password_changed",
+    "password_problems",
     "people_page",
     "people_with_role",
+    "queue_mail",
     "reactivate",
+    "refuse_sign_in",
+    "reset_is_open",
     "role_named",
     "sessions_of",
+    "sign_in",
+    "sign_out",
+    "sign_out_everywhere",
+    "usable_name",
     "user_role",
 ]

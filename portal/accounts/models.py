@@ -42,7 +42,7 @@ user_role = Table(
 )
 
 
-class Role(Base, RoleMixin):  # type: ignore[misc]
+class Role(Base, RoleMixin):
     """A set of rights under a name that people know (``RoleName``)."""
 
     __tablename__ = "role"
@@ -51,7 +51,7 @@ class Role(Base, RoleMixin):  # type: ignore[misc]
     name: Mapped[str] = mapped_column(String(40), unique=True)
 
 
-class User(Base, UserMixin):  # type: ignore[misc]
+class User(Base, UserMixin):
     """A person with an account."""
 
     __tablename__ = "portal_user"
@@ -65,10 +65,12 @@ class User(Base, UserMixin):  # type: ignore[misc]
     confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     last_sign_in_at: Mapped[datetime | None]
+    reset_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    reset_asked_at: Mapped[datetime | None]
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
-    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")
+    roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
     @property
     def label(self) -> str:
@@ -98,7 +100,7 @@ class User(Base, UserMixin):  # type: ignore[misc]
 
 
 class WebSession(Base):
-    """One browser's session. The cookie holds a random id; only its hash stands here, so a copy of the table opens nothing."""
+    """One browser's session. The cookie holds a random id and only its hash stands here: the table opens nothing."""
 
     __tablename__ = "web_session"
 

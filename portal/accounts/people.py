@@ -6,16 +6,18 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import func, or_, select
 
-from portal.accounts.models import Organisation, Role, User, WebSession, user_role
+from portal.accounts.models import Organisation, Role, User, user_role
 from portal.accounts.rights import RoleName
+from portal.accounts.sessions import end_sessions
 from portal.db import db, lock, now
-from portal.errors import Conflict, Invalid
+from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, changed_fields, record
 
 DEFAULT_ORGANISATION = "Independent developers"
 EDITABLE_FIELDS = frozenset({"name"})
+LONGEST_NAME = 120
 
 
 def organisation_named(name: str) -> Organisation:
@@ -82,6 +84,14 @@ def add_person(
     return person
 
 
+def usable_name(text: str) -> str:
+    """A person's name in one line, without invisible control signs. Raises Invalid when it is too long."""
+    name = " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
+    if len(name) > LONGEST_NAME:
+        raise Invalid(f"Use at most {LONGEST_NAME} characters.", field="name")
+    return name
+
+
 def find_person(user_id: int) -> User | None:
     """The person with this key."""
     return db.session.get(User, user_id)
@@ -116,6 +126,8 @@ def change_person(person: User, values: Mapping[str, Any], *, by: User) -> None:
     """Change what people may change about an account. Raises Invalid for any other field."""
     if unknown := set(values) - EDITABLE_FIELDS:
         raise Invalid(f"{', '.join(sorted(unknown))} cannot be changed here.")
+    if "name" in values:
+        values = {**values, "name": usable_name(str(values["name"]))}
     before, after = changed_fields(person, values)
     for field, value in after.items():
         setattr(person, field, value)
@@ -123,17 +135,25 @@ def change_person(person: User, values: Mapping[str, Any], *, by: User) -> None:
         record(EventKind.PERSON_CHANGED, subject=person, by=by, before=before, after=after)
 
 
-def change_roles(person: User, roles: Iterable[RoleName], *, by: User, reason: str = "") -> None:
+def change_roles(
+    person: User, roles: Iterable[RoleName], *, by: User, reason: str = "", seen: Iterable[RoleName] | None = None
+) -> None:
     """Give a person exactly these roles and end their sessions, so that an old page has no old rights.
 
-    Raises Conflict when that would leave Portico without an active administrator.
+    ``seen`` are the roles that were on the screen. Raises Conflict when somebody changed them meanwhile, or when
+    Portico would be left without an active administrator; NotAllowed when people would raise themselves.
     """
     wanted = set(roles)
-    if wanted == person.role_names:
+    _hold(person)
+    before = person.role_names
+    if seen is not None and set(seen) != before:
+        raise Conflict("Somebody else changed these roles meanwhile. Look at them again before you go on.")
+    if wanted == before:
         return
+    if person.id == by.id and wanted - before:
+        raise NotAllowed("You cannot give yourself a role. Another administrator can.")
     if RoleName.ADMINISTRATOR not in wanted:
         _keep_an_administrator(person)
-    before = person.role_names
     person.roles = [role_named(role) for role in sorted(wanted)]
     end_sessions(person)
     record(
@@ -143,6 +163,7 @@ def change_roles(person: User, roles: Iterable[RoleName], *, by: User, reason: s
 
 def deactivate(person: User, *, by: User, reason: str = "") -> None:
     """Close an account at once: no sign-in, no session, and no token for their apps while it lasts."""
+    _hold(person)
     if not person.active:
         raise Conflict("This account is not active.")
     _keep_an_administrator(person)
@@ -153,22 +174,17 @@ def deactivate(person: User, *, by: User, reason: str = "") -> None:
 
 def reactivate(person: User, *, by: User, reason: str = "") -> None:
     """Open a closed account again."""
+    _hold(person)
     if person.active:
         raise Conflict("This account is active.")
     person.active = True
     record(EventKind.REACTIVATED, subject=person, by=by, reason=reason)
 
 
-def end_sessions(person: User, *, but: str = "") -> int:
-    """Sign the person out everywhere, but for the session with this id hash; says how many sessions ended."""
-    result = db.session.execute(delete(WebSession).where(WebSession.user_id == person.id, WebSession.id_hash != but))
-    return int(result.rowcount)  # type: ignore[attr-defined]
-
-
-def sessions_of(person: User) -> Sequence[WebSession]:
-    """Where the person is signed in, the latest first."""
-    query = select(WebSession).where(WebSession.user_id == person.id).order_by(WebSession.seen_at.desc()).limit(50)
-    return db.session.scalars(query).all()
+def _hold(person: User) -> None:
+    """Lock the account, so that what is decided about it rests on what is true now."""
+    if person.id is not None:
+        lock(User, person.id)
 
 
 def _keep_an_administrator(person: User) -> None:

@@ -1,0 +1,56 @@
+"""Forms from elsewhere are refused, and so is what is no form at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from flask import Flask, abort, current_app, request
+from flask.typing import ResponseReturnValue
+from flask_wtf import CSRFProtect
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from portal.web import sign_in
+
+csrf = CSRFProtect()
+FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+def guard_forms(app: Flask) -> None:
+    """Look at every form before its view does. What speaks another protocol is exempted with ``csrf.exempt``."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # Flask-WTF's own check comes after ours, from here
+    csrf.init_app(app)
+    app.before_request(_check)
+
+
+def _check() -> ResponseReturnValue | None:
+    if request.endpoint is None or csrf._is_exempt():
+        return None
+    _refuse_unreadable(request.args)
+    if request.method not in UNSAFE:
+        return None
+    if request.mimetype not in FORM_TYPES:
+        raise UnsupportedMediaType
+    _refuse_unreadable(request.form)
+    _refuse_unreadable(request.files)
+    if not current_app.config["WTF_CSRF_ENABLED"]:
+        return None
+    try:
+        csrf.protect()
+    except CSRFError:
+        if (again := sign_in.form_again()) is not None:
+            return again
+        raise
+    return None
+
+
+def _refuse_unreadable(fields: Iterable[str | None]) -> None:
+    """Refuse parts without a name (Flask-WTF fails on them) and NUL characters (no database can hold them)."""
+    for name in fields:
+        if not isinstance(name, str) or "\0" in name or _has_nul(name):
+            abort(400)
+
+
+def _has_nul(name: str) -> bool:
+    return any("\0" in value for values in (request.args, request.form) for value in values.getlist(name))
