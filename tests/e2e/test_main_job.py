@@ -27,10 +27,10 @@ def put_in_cart(page: Page, product: str, plan: str) -> None:
 def submit(page: Page, app_name: str, reason: str = "") -> str:
     """Submit the cart for a new app; gives the request's number."""
     page.goto("/cart")
-    choice = page.get_by_label("A new app")
+    choice = page.get_by_label("Developer app")
     if choice.count():
-        choice.first.check()
-    page.get_by_label("Name", exact=True).fill(app_name)
+        choice.select_option(label="A new app")
+    page.get_by_label("App name").fill(app_name)
     if reason:
         page.get_by_label(re.compile("^Reason")).fill(reason)
     page.get_by_role("button", name="Submit request").click()

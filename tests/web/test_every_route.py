@@ -14,7 +14,7 @@ from portal.web.access import LIBRARY_ENDPOINTS, guard_of
 from tests.support.builders import make_user
 
 pytestmark = pytest.mark.usefixtures("app")
-SAMPLES = {"key": "1", "slug": "x", "number": "AR-2026-000001", "string": "x", "path": "x"}
+SAMPLES = {"key": "1", "slug": "x", "number": "AR-2026-000001", "path": "x"}
 # Open to everybody on purpose, each for its reason.
 PUBLIC = {
     "live.home.show": "the shop window",
@@ -31,7 +31,10 @@ def ours(app: Flask) -> list[Rule]:
 
 
 def path_of(rule: Rule) -> str:
-    return re.sub(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>", lambda m: SAMPLES[m[1] or "string"], rule.rule)
+    def sample(match: re.Match[str]) -> str:
+        return SAMPLES.get(match[1]) or "a" * int(match[2] or 1)
+
+    return re.sub(r"<(?:(\w+)(?:\((?:length=(\d+))?[^)]*\))?:)?\w+>", sample, rule.rule)
 
 
 def ask(app: Flask, client, rule: Rule, method: str):
