@@ -1,6 +1,6 @@
 """What is offered: API products with real documentation, plans, and the catalogues that publish them."""
 
-from portal.catalog.browsing import Shelf, Tile, browse, categories, featured
+from portal.catalog.browsing import EMPTY_SHELF, Shelf, Tile, browse, categories, featured
 from portal.catalog.catalogues import change_catalogue, create_catalogue, delete_catalogue
 from portal.catalog.descriptions import Refused
 from portal.catalog.documents import (
@@ -55,6 +55,7 @@ from portal.catalog.reading import (
 from portal.catalog.search import index_product, rebuild_index
 
 __all__ = [
+    "EMPTY_SHELF",
     "OPEN_PRODUCT_STATES",
     "PERIODS",
     "PRODUCT_MOVES",

@@ -48,7 +48,7 @@ class Shelf:
     count: int | None = None
 
 
-EMPTY = Shelf((), None, 0)
+EMPTY_SHELF = Shelf((), None, 0)
 
 
 def browse(
@@ -64,7 +64,7 @@ def browse(
     """Visible products that fit, at most ``size`` of those after the product with the id ``after``."""
     expression = search_expression(search, tag)
     if expression == NOTHING or "\x00" in category or (auth_method and auth_method not in set(AuthMethod)):
-        return EMPTY
+        return EMPTY_SHELF
     size = min(max(size, 1), 100)
     conditions = [is_on_a_shelf(catalogue)]
     if category:
