@@ -6,6 +6,7 @@ worker claims messages with a lease and a channel sends them.
 
 from portal.events.audit import Actor, audit_page, changed_fields, find_event, record, record_access, subject_history
 from portal.events.channel import Channel, Draft, Failed, channel_named, register, registered
+from portal.events.deadletters import replay, replay_all
 from portal.events.kinds import EventKind
 from portal.events.models import AuditEvent, MessageState, OutboxMessage
 from portal.events.outbox import (
@@ -16,9 +17,12 @@ from portal.events.outbox import (
     enqueue,
     fail,
     find_message,
+    forget_content,
     forget_leases,
+    name_messages_after,
     outbox_page,
-    replay,
+    put_back,
+    release,
 )
 
 __all__ = [
@@ -41,12 +45,17 @@ __all__ = [
     "fail",
     "find_event",
     "find_message",
+    "forget_content",
     "forget_leases",
+    "name_messages_after",
     "outbox_page",
+    "put_back",
     "record",
     "record_access",
     "register",
     "registered",
+    "release",
     "replay",
+    "replay_all",
     "subject_history",
 ]

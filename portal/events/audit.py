@@ -78,7 +78,9 @@ def record(
         remote_address=origin.get().remote_address,
     )
     db.session.add(event)
-    drafts = [(channel.name, draft) for channel in registered() for draft in channel.drafts(kind, subject, reason)]
+    drafts = [
+        (channel.name, draft) for channel in registered() for draft in channel.drafts(kind, subject, reason, by=by)
+    ]
     if drafts:
         db.session.flush()
     for channel_name, draft in drafts:

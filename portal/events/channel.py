@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,11 +39,20 @@ class Channel(Protocol):
 
     name: str
 
-    def drafts(self, kind: EventKind, subject: Any, reason: str) -> Iterable[Draft]:
-        """The messages that follow from an event, rendered. Runs inside the transaction: no network."""
+    def drafts(self, kind: EventKind, subject: Any, reason: str, *, by: Any = None) -> Iterable[Draft]:
+        """The messages that follow from an event that this person (or nobody) caused, rendered.
 
-    def deliver(self, messages: Sequence[OutboxMessage]) -> Iterable[tuple[OutboxMessage, Failed | None]]:
-        """Send a batch, one connection for all where possible; say of each whether it went. Never raises."""
+        Runs inside the transaction, so there is no network here.
+        """
+
+    def deliver(self, messages: Iterable[OutboxMessage]) -> Iterable[tuple[OutboxMessage, Failed | None]]:
+        """Send the messages one after the other, by one connection where possible; say of each whether it went.
+
+        Takes a message only when it is about to be sent: what it did not take was not tried. Never raises.
+        """
+
+    def forgets(self, message: OutboxMessage) -> bool:
+        """Whether the content must not stay readable once it is delivered, since it opens a door."""
 
 
 _channels: dict[str, Channel] = {}

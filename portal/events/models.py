@@ -48,6 +48,11 @@ class MessageState(StrEnum):
     DONE = "done"
     DEAD = "dead"
 
+    @property
+    def label(self) -> str:
+        """The state as people read it."""
+        return {"ready": "Waiting", "leased": "Sending", "done": "Delivered", "dead": "Dead"}[self.value]
+
 
 class OutboxMessage(Base):
     """One message to one recipient, rendered and final: a retry sends the same bytes under the same Message-ID."""
@@ -85,3 +90,8 @@ class OutboxMessage(Base):
         Index("ix_outbox_message_state_id", "state", "id"),
         {"sqlite_autoincrement": True},
     )
+
+    @property
+    def label(self) -> str:
+        """The kind of message and its recipient, by which records call it."""
+        return f"{self.kind} to {self.recipient}"

@@ -1,6 +1,39 @@
-"""Telling people by mail: a channel of the events room."""
+"""Telling people by mail: a channel of the events room. What the mails say is in ``templates/emails/``."""
 
-from portal.mail.channel import MailChannel
+from portal.mail.channel import SECURITY, MailChannel
+from portal.mail.kinds import KINDS, MailKind
 from portal.mail.models import MailTemplate
+from portal.mail.texts import (
+    BadTexts,
+    Rendered,
+    Texts,
+    check,
+    edited_kinds,
+    find_edited,
+    preview,
+    render,
+    restore,
+    save,
+    shipped,
+    texts_of,
+)
 
-__all__ = ["MailChannel", "MailTemplate"]
+__all__ = [
+    "KINDS",
+    "SECURITY",
+    "BadTexts",
+    "MailChannel",
+    "MailKind",
+    "MailTemplate",
+    "Rendered",
+    "Texts",
+    "check",
+    "edited_kinds",
+    "find_edited",
+    "preview",
+    "render",
+    "restore",
+    "save",
+    "shipped",
+    "texts_of",
+]

@@ -1,0 +1,143 @@
+"""Which mails follow from an event, and what each says. Rendered in the transaction of the event itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from portal import access
+from portal.access import AccessRequest, Grant, GrantState, ReviewStage, StageState
+from portal.accounts import User
+from portal.catalog import AuthMethod
+from portal.config import Settings
+from portal.credentials import Credential, CredentialState
+from portal.events import Draft, EventKind
+from portal.mail.texts import Texts, render, texts_of
+
+
+class Composer:
+    """Writes the mails of one installation: its name and its address stand in every one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.base_url = settings.base_url
+        self.site_name = settings.site_name
+        self._writers: dict[EventKind, Callable[[Any, str, Any], Iterable[Draft]]] = {
+            EventKind.STAGE_OPENED: self._stage_opened,
+            EventKind.REQUEST_APPROVED: self._approved,
+            EventKind.REQUEST_REJECTED: self._rejected,
+            EventKind.REQUEST_WITHDRAWN: self._withdrawn,
+            EventKind.CREDENTIAL_REVOKED: self._credential_revoked,
+            EventKind.ACCESS_REVOKED: self._access_revoked,
+        }
+
+    def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
+        """The mails that follow from this event; most have none."""
+        writer = self._writers.get(kind)
+        return writer(subject, reason, by) if writer is not None else []
+
+    def compose(self, kind: str, recipient: User, values: Mapping[str, str], *, texts: Texts | None = None) -> Draft:
+        """One mail to one person."""
+        everywhere = {"recipient_name": recipient.display_name, "site_name": self.site_name}
+        mail = render(kind, {**values, **everywhere}, texts=texts)
+        return Draft(recipient.email, kind, mail.subject, {"text": mail.text, "html": mail.html})
+
+    def _to_each(self, kind: str, recipients: Iterable[User], values: Mapping[str, str]) -> list[Draft]:
+        people = {person.id: person for person in recipients if person.active}.values()
+        texts = texts_of(kind) if people else None
+        return [self.compose(kind, person, values, texts=texts) for person in people]
+
+    def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
+        request = stage.request
+        values = {
+            **_about(request),
+            "requester_name": request.requester.display_name,
+            "requester_email": request.requester.email,
+            "organisation": request.requester.organisation.name,
+            "terms": _terms(request),
+            "reason": request.reason,
+            "stage": stage.name,
+            "because": reason,
+            "link": self._review_link(request),
+        }
+        return self._to_each("submitted", (assignee.user for assignee in stage.assignees), values)
+
+    def _approved(self, request: AccessRequest, reason: str, by: Any) -> list[Draft]:
+        automatic, credential = request.auto_approved and by is None, request.credential
+        is_new = credential is None or credential.state is CredentialState.PENDING_REVEAL
+        values = {
+            **_about(request),
+            "automatic": "yes" if automatic else "",
+            "comment": "" if automatic else reason,
+            "credential": "an API key" if request.auth_method is AuthMethod.API_KEY else "an OAuth client",
+            "to_reveal": "yes" if is_new else "",
+            "extended": credential.client_id if credential is not None and not is_new else "",
+            "link": f"{self.base_url}/apps/{request.app_id}",
+        }
+        return [self.compose("approve", request.requester, values)]
+
+    def _rejected(self, request: AccessRequest, reason: str, _by: Any) -> list[Draft]:
+        values = {**_about(request), "reason": reason, "link": f"{self.base_url}/requests/{request.number}"}
+        return [self.compose("reject", request.requester, values)]
+
+    def _withdrawn(self, request: AccessRequest, reason: str, _by: Any) -> list[Draft]:
+        values = {
+            **_about(request),
+            "requester_name": request.requester.display_name,
+            "reason": reason,
+            "link": self._review_link(request),
+        }
+        asked = [s for s in request.stages if s.state is StageState.CANCELLED and s.opened_at is not None]
+        return self._to_each("withdrawn", (a.user for stage in asked for a in stage.assignees), values)
+
+    def _credential_revoked(self, credential: Credential, reason: str, by: Any) -> list[Draft]:
+        """What a credential opened ends with it. One that opened nothing any more went with its last access."""
+        if by is not None and by.id == credential.app.owner_id:
+            return []
+        opened = [
+            grant
+            for grant in access.grants_of(credential.app)
+            if grant.credential_id == credential.id and grant.state is GrantState.ACTIVE
+        ]
+        return self._revoked(credential, opened, reason) if opened else []
+
+    def _access_revoked(self, grant: Grant, reason: str, by: Any) -> list[Draft]:
+        if (by is not None and by.id == grant.app.owner_id) or not grant.credential.is_live:
+            return []
+        return self._revoked(grant.credential, [grant], reason)
+
+    def _revoked(self, credential: Credential, grants: Iterable[Grant], reason: str) -> list[Draft]:
+        values = {
+            "app_name": credential.app.name,
+            "products": ", ".join(grant.product.name for grant in grants),
+            "client_id": credential.client_id,
+            "reason": reason,
+            "link": f"{self.base_url}/apps/{credential.app_id}",
+        }
+        return self._to_each("revoked", [credential.app.owner], values)
+
+    def _review_link(self, request: AccessRequest) -> str:
+        return f"{self.base_url}/admin/access-requests/{request.number}"
+
+
+def _about(request: AccessRequest) -> dict[str, str]:
+    return {
+        "number": request.number,
+        "app_name": request.app.name,
+        "products": ", ".join(product.name for product in request.products),
+        "plan": str(request.terms.get("plan") or request.plan.display_name),
+    }
+
+
+def _terms(request: AccessRequest) -> str:
+    """What the requester will have, a line each, as it stood at submission."""
+    terms = request.terms
+    quota, period = terms.get("quota") or (None, None)
+    rate, seconds = terms.get("rate") or (None, None)
+    days = terms.get("credential_lifetime_days")
+    return "\n".join(
+        (
+            f"Quota: {quota:,} requests per {period}" if quota else "Quota: unlimited",
+            f"Rate limit: {rate:,} requests per {seconds} s" if rate else "Rate limit: unlimited",
+            f"Credential: ends after {days} days" if days else "Credential: does not expire",
+        )
+    )
