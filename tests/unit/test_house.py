@@ -46,9 +46,8 @@ def texts(*suffixes: str, below: str = "") -> Iterator[tuple[str, str]]:
 def pages() -> Iterator[tuple[str, str]]:
     """The templates that a browser sees, with Jinja's own words blanked out."""
     for name, text in texts(".html", below="templates/"):
-        if not name.startswith(
-            "templates/emails/"
-        ):  # a mail has no Content-Security-Policy, and its readers no style sheets
+        # A mail has no Content-Security-Policy, and its readers have no style sheets.
+        if not name.startswith(("templates/emails/", "templates/security/email/")):
             yield name, JINJA.sub(lambda found: "x" if found[0].startswith("{{") else " ", text)
 
 
