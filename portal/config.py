@@ -18,6 +18,7 @@ from portal.db import normal_url
 
 KNOWN_BAD_SECRETS = frozenset({"dev", "secret", "changeme", "change-me", "portico", "development", "test", "default"})
 MINIMUM_SECRET_LENGTH = 32
+STORAGES = frozenset({"memory", "redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached"})
 
 
 class BadSettings(Exception):
@@ -78,6 +79,13 @@ class Settings(BaseSettings):
         except ArgumentError:
             raise ValueError("must be a database address, such as postgresql://user@host/name") from None
         return normal_url(value)
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _storage(cls, value: str) -> str:
+        if urlsplit(value).scheme not in STORAGES:
+            raise ValueError("must be memory:// or the address of a shared store, such as redis://localhost:6379")
+        return value
 
     @property
     def keeps_mail(self) -> bool:

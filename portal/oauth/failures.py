@@ -45,7 +45,5 @@ def failures_for(limit: str, storage: str) -> Failures:
         raise BadSettings(f"PORTICO_TOKEN_LIMIT is not usable: {limit!r} is not like '60 per minute'.") from None
     try:
         return Failures(item, storage)
-    except (ConfigurationError, ValueError):
-        raise BadSettings(
-            "PORTICO_RATE_LIMIT_STORAGE is not usable: give memory:// or the address of a Redis."
-        ) from None
+    except ConfigurationError as error:
+        raise BadSettings(f"PORTICO_RATE_LIMIT_STORAGE is not usable: {error}") from None
