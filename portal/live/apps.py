@@ -31,10 +31,10 @@ class AppForm(FlaskForm):
     redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
     visibility = RadioField(
         "Visibility",
-        choices=[
-            (Visibility.PERSONAL.value, "Personal: only you see it"),
-            (Visibility.ORGANISATION.value, "Organisation: your colleagues see it too"),
-        ],
+        choices={
+            Visibility.PERSONAL.value: "Personal: only you see it",
+            Visibility.ORGANISATION.value: "Organisation: your colleagues see it too",
+        },
         default=Visibility.PERSONAL.value,
     )
 

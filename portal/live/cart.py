@@ -39,10 +39,10 @@ class CartForm(FlaskForm):
     redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
     visibility = RadioField(
         "Visibility",
-        choices=[
-            (Visibility.PERSONAL.value, "Personal: only you see it"),
-            (Visibility.ORGANISATION.value, "Organisation: your colleagues see it too"),
-        ],
+        choices={
+            Visibility.PERSONAL.value: "Personal: only you see it",
+            Visibility.ORGANISATION.value: "Organisation: your colleagues see it too",
+        },
         default=Visibility.PERSONAL.value,
     )
     credential = RadioField("Credential", validate_choice=False, default=NEW)
@@ -55,12 +55,12 @@ class CartForm(FlaskForm):
 
     def offer_choices(self, owned: Sequence[DeveloperApp], reusable: Sequence[Credential], wanted_app: str) -> None:
         """Name the person's own apps and the credentials that could take these products."""
-        self.app.choices = [(str(app.id), app.name) for app in owned] + [(NEW, "A new app")]
+        self.app.choices = {str(app.id): app.name for app in owned} | {NEW: "A new app"}
         if self.app.data is None:
-            self.app.data = wanted_app if wanted_app in dict(self.app.choices) else self.app.choices[0][0]
-        self.credential.choices = [(NEW, "A new credential")] + [
-            (str(c.id), f"{c.name} ({c.client_id}) of {c.app.name}") for c in reusable
-        ]
+            self.app.data = wanted_app if wanted_app in self.app.choices else next(iter(self.app.choices))
+        self.credential.choices = {NEW: "A new credential"} | {
+            str(c.id): f"{c.name} ({c.client_id}) of {c.app.name}" for c in reusable
+        }
 
 
 @bp.get("/cart")
@@ -173,7 +173,7 @@ def _credential(form: CartForm, reusable: Sequence[Credential]) -> Credential | 
 
 def _choices_stand(form: CartForm, reusable: Sequence[Credential]) -> bool:
     """Whether app and credential are among those that were offered; an id from elsewhere opens nothing (T35)."""
-    if form.app.data not in dict(form.app.choices):
+    if form.app.data not in form.app.choices:
         form.app.errors = ["Choose one of your own apps, or make a new one."]
     if form.credential.data not in (None, "", NEW) and _credential(form, reusable) is None:
         form.credential.errors = ["This credential cannot take these products. Choose another, or a new one."]
