@@ -79,6 +79,8 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
     locked = _locked(request)
     if locked.requester_id != by.id:
         raise NotAllowed("Only the person who made a request can withdraw it.")
+    if not locked.is_pending:
+        raise Conflict(_what_happened(locked))
     close_as_withdrawn(locked, by=by)
     return locked
 

@@ -159,8 +159,8 @@ def tallies(app_ids: Sequence[int]) -> dict[int, Tally]:
     waiting = select(AccessRequest.app_id, func.count()).where(
         AccessRequest.app_id.in_(app_ids), AccessRequest.status == RequestStatus.PENDING
     )
-    access = dict(db.session.execute(standing.group_by(Grant.app_id)).tuples())
-    pending = dict(db.session.execute(waiting.group_by(AccessRequest.app_id)).tuples())
+    access = {row[0]: row[1] for row in db.session.execute(standing.group_by(Grant.app_id))}
+    pending = {row[0]: row[1] for row in db.session.execute(waiting.group_by(AccessRequest.app_id))}
     return {app_id: Tally(access.get(app_id, 0), pending.get(app_id, 0)) for app_id in app_ids}
 
 
