@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, exists, literal_column, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, TextClause, and_, exists, select, text, tuple_
 
+from portal.catalog.fields import UNWANTED
 from portal.catalog.models import OPEN, ApiProduct, AuthMethod, Catalogue, ProductState, catalogue_product
 from portal.catalog.search import INDEX, NOTHING, best_first, index_id, matches, matching, search_expression
 from portal.db import db
@@ -63,7 +64,7 @@ def browse(
 ) -> Shelf:
     """Visible products that fit, at most ``size`` of those after the product with the id ``after``."""
     expression = search_expression(search, tag)
-    if expression == NOTHING or "\x00" in category or (auth_method and auth_method not in set(AuthMethod)):
+    if expression == NOTHING or UNWANTED.search(category) or (auth_method and auth_method not in set(AuthMethod)):
         return EMPTY_SHELF
     size = min(max(size, 1), 100)
     conditions = [is_on_a_shelf(catalogue)]
@@ -100,7 +101,12 @@ def is_on_a_shelf(catalogue: Catalogue | None) -> ColumnElement[bool]:
     standing = exists().where(catalogue_product.c.product_id == ApiProduct.id)
     if catalogue is not None:
         standing = standing.where(catalogue_product.c.catalogue_id == catalogue.id)
-    return literal_column(f"api_product.{OPEN}", Boolean) & standing
+    return and_(is_open(), standing)
+
+
+def is_open() -> TextClause:
+    """The condition that a product is open, in the words of the partial indexes."""
+    return text(f"api_product.{OPEN}")
 
 
 def _few(expression: str | None, catalogue: Catalogue | None, category: str) -> Sequence[int] | None:
@@ -112,8 +118,7 @@ def _few(expression: str | None, catalogue: Catalogue | None, category: str) -> 
         standing = catalogue_product.c
         narrow.append(select(standing.product_id).where(standing.catalogue_id == catalogue.id))
     if category:
-        is_open = literal_column(f"api_product.{OPEN}", Boolean)
-        narrow.append(select(ApiProduct.id).where(is_open, ApiProduct.category == category))
+        narrow.append(select(ApiProduct.id).where(is_open(), ApiProduct.category == category))
     for choice in narrow:
         ids = db.session.scalars(choice.limit(FEW + 1)).all()
         if len(ids) <= FEW:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, tuple_
 
 from portal.catalog.browsing import FEW, few_matches
+from portal.catalog.fields import SLUG
 from portal.catalog.models import ApiProduct, Catalogue, Plan, ProductState, catalogue_plan, catalogue_product
 from portal.catalog.search import NOTHING, matching, search_expression
 from portal.db import db
@@ -50,7 +51,7 @@ def find_product(product_id: int) -> ApiProduct | None:
 
 def find_product_by_slug(slug: str) -> ApiProduct | None:
     """The product with this slug, in whatever state."""
-    return db.session.scalar(select(ApiProduct).where(ApiProduct.slug == slug))
+    return db.session.scalar(select(ApiProduct).where(ApiProduct.slug == slug)) if SLUG.fullmatch(slug) else None
 
 
 def find_plan(plan_id: int) -> Plan | None:
@@ -65,7 +66,7 @@ def find_catalogue(catalogue_id: int) -> Catalogue | None:
 
 def find_catalogue_by_slug(slug: str) -> Catalogue | None:
     """The catalogue with this slug."""
-    return db.session.scalar(select(Catalogue).where(Catalogue.slug == slug))
+    return db.session.scalar(select(Catalogue).where(Catalogue.slug == slug)) if SLUG.fullmatch(slug) else None
 
 
 def plans_for(product: ApiProduct) -> Sequence[Plan]:

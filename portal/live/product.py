@@ -41,7 +41,7 @@ def show(catalogue: str, product: str) -> ResponseReturnValue:
     return render(
         "live/product/show.html",
         **_frame(it, shelf, "overview"),
-        overview=catalog.render(it.description),
+        overview=catalog.render(_without_title(it)),
         offered=_offered(it, shelf),
         others=[other for other in catalog.catalogues_of(it) if other.id != shelf.id],
     )
@@ -142,6 +142,12 @@ def _frame(product: ApiProduct, shelf: Catalogue, part: str) -> dict[str, Any]:
         "sign_in": url_for("security.login", next=request.full_path.rstrip("?")),
         "markdown": catalog.render,
     }
+
+
+def _without_title(product: ApiProduct) -> str:
+    """The overview without a heading that says the product's name again."""
+    first, _, rest = product.description.lstrip().partition("\n")
+    return rest if first.strip("# \r").casefold() == product.name.casefold() else product.description
 
 
 def _offered(product: ApiProduct, shelf: Catalogue) -> list[OfferedPlan]:

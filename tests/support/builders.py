@@ -8,7 +8,7 @@ from typing import Any
 
 from flask_security.utils import hash_password
 
-from portal import access, accounts, apps
+from portal import access, accounts, apps, catalog
 from portal.access import AccessRequest
 from portal.accounts import Organisation, RoleName, User
 from portal.apps import DeveloperApp
@@ -87,6 +87,8 @@ def make_product(
             if plan not in shelf.plans:
                 shelf.plans.append(plan)
         db.session.add(product)
+        db.session.flush()
+        catalog.index_product(product)
     return product
 
 
