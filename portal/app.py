@@ -55,6 +55,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     guard_forms(app)
     csrf.exempt(oauth.bp)
     app.register_blueprint(live.bp)
+    if settings.keeps_mail and (settings.demo or settings.testing):
+        app.register_blueprint(live.mailbox.bp)
     app.register_blueprint(admin.bp)
     app.register_blueprint(oauth.bp)
     oauth.set_up(app, settings)

@@ -2,10 +2,10 @@
 
 from flask import Blueprint
 
-from portal.live import account, apps, cart, catalogue, home, product, requests
+from portal.live import account, apps, cart, catalogue, home, mailbox, product, requests
 
 bp = Blueprint("live", __name__)
 for family in (home, catalogue, product, cart, requests, apps, account):
     bp.register_blueprint(family.bp)
 
-__all__ = ["bp"]
+__all__ = ["bp", "mailbox"]

@@ -76,7 +76,7 @@ def shipped(kind: str) -> Texts:
     """The texts that Portico came with."""
     folder = data_path("templates") / "emails" / kind
     subject, text, html = ((folder / name).read_text() for name in ("subject.txt", "body.txt", "body.html"))
-    return Texts(subject.strip(), text, html)
+    return Texts(subject.strip(), _plain(text), _plain(html))
 
 
 def find_edited(kind: str) -> MailTemplate | None:
@@ -129,7 +129,7 @@ def check(kind: str, texts: Texts) -> None:
 
 def save(kind: str, texts: Texts, *, seen: str, by: User) -> None:
     """Put these texts in force. Raises BadTexts, and Conflict when they are not what the person saw (``seen``)."""
-    texts = Texts(texts.subject.strip(), _with_plain_lines(texts.text), _with_plain_lines(texts.html))
+    texts = Texts(texts.subject.strip(), _plain(texts.text), _plain(texts.html))
     check(kind, texts)
     stored = _locked(kind)
     before = _texts_in(stored) or shipped(kind)
@@ -167,9 +167,10 @@ def restore(kind: str, *, by: User) -> None:
     db.session.delete(stored)
 
 
-def edited_kinds() -> set[str]:
-    """The kinds of mail whose texts an administrator has changed."""
-    return set(db.session.scalars(select(MailTemplate.kind)))
+def edited_subjects() -> dict[str, str]:
+    """The kinds of mail whose texts an administrator has changed, with their subjects."""
+    rows = db.session.execute(select(MailTemplate.kind, MailTemplate.subject))
+    return {kind: subject for kind, subject in rows}  # noqa: C416  a row is not a pair to mypy
 
 
 def _edited(kind: str) -> Texts | None:
@@ -206,5 +207,6 @@ def _shortened(subject: str) -> str:
     return subject[: LONGEST_WRITTEN_SUBJECT - 1].rstrip() + "…"
 
 
-def _with_plain_lines(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _plain(text: str) -> str:
+    """A body with one kind of line break and one at its end, so that what a form brings back unchanged is the same."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"

@@ -8,6 +8,7 @@ from portal.web.access import hold_the_door, public, requires, signed_in
 from portal.web.answers import done, found, is_htmx, page_url, render, seen_as
 from portal.web.converters import key_of, register_converters
 from portal.web.errors import register_error_pages
+from portal.web.framing import framed
 from portal.web.headers import register_headers
 from portal.web.observe import register_observation
 from portal.web.operations import bp as operations
@@ -19,6 +20,7 @@ __all__ = [
     "current_person",
     "done",
     "found",
+    "framed",
     "hold_the_door",
     "is_htmx",
     "key_of",

@@ -8,6 +8,7 @@ function release(part) {
 export function watchForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
+    if (event.submitter?.hasAttribute("formtarget")) return; // it answers in a frame, and this page stays as it is
     if (event.defaultPrevented || form.getAttribute("method")?.toLowerCase() !== "post") return;
     if (form.dataset.sent !== undefined) {
       event.preventDefault();
