@@ -50,6 +50,7 @@ from portal.access.models import (
     StageState,
 )
 from portal.access.queries import (
+    apps_with_access_to,
     count_waiting_for,
     counts_by_status,
     earlier_requests,
@@ -102,6 +103,7 @@ __all__ = [
     "allowance_left",
     "approve",
     "approve_many",
+    "apps_with_access_to",
     "awaited",
     "cart_count",
     "cart_of",

@@ -12,6 +12,8 @@ from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.models import (
     AccessRequest,
+    Grant,
+    GrantState,
     RequestItem,
     RequestStatus,
     ReviewStage,
@@ -20,8 +22,8 @@ from portal.access.models import (
 )
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, product_owner
-from portal.db import db
+from portal.catalog import ApiProduct, Plan, product_owner
+from portal.db import db, now
 
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
 
@@ -113,6 +115,13 @@ def earlier_requests(request: AccessRequest, *, seen_by: User, size: int = 5) ->
         AccessRequest.requester_id == request.requester_id, AccessRequest.id != request.id, _visible_to(seen_by)
     )
     return _page(query, "", None, size)
+
+
+def apps_with_access_to(thing: ApiProduct | Plan) -> int:
+    """How many developer apps have access to this product, or on this plan, now."""
+    column = Grant.plan_id if isinstance(thing, Plan) else Grant.product_id
+    query = select(func.count(Grant.app_id.distinct())).where(column == thing.id, Grant.state == GrantState.ACTIVE)
+    return db.session.scalar(query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()))) or 0
 
 
 def _page(query: Any, status: str, before_id: int | None, size: int) -> Sequence[AccessRequest]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert, select, update
 
 from portal.accounts import Right, RoleName, User
 from portal.catalog import fields
@@ -80,7 +80,7 @@ def change_product(
     for field, value in after.items():
         setattr(product, field, value)
     if catalogues is not None and set(catalogues) != set(standing):
-        _put_into(product, catalogues)
+        _put_into(product, catalogues, standing)
         before, after = before | _names(standing), after | _names(catalogues)
     if after:
         product.updated_at = now()  # a change of owners or catalogues alone is a new version too
@@ -129,8 +129,14 @@ def catalogues_of(product: ApiProduct) -> Sequence[Catalogue]:
     return db.session.scalars(query.order_by(Catalogue.id)).all()
 
 
-def _put_into(product: ApiProduct, catalogues: Iterable[Catalogue]) -> None:
-    """Let the product stand in exactly these catalogues, without reading what else stands there."""
+def _put_into(product: ApiProduct, catalogues: Sequence[Catalogue], standing: Sequence[Catalogue] = ()) -> None:
+    """Let the product stand in exactly these catalogues, without reading what else stands there.
+
+    A catalogue that gains or loses a product is a new version, so that nobody who has it open takes the change back.
+    """
+    if moved := {catalogue.id for catalogue in catalogues} ^ {catalogue.id for catalogue in standing}:
+        newer = update(Catalogue).where(Catalogue.id.in_(moved)).values(version=Catalogue.version + 1)
+        db.session.execute(newer)
     db.session.execute(delete(catalogue_product).where(catalogue_product.c.product_id == product.id))
     rows = [{"catalogue_id": catalogue.id, "product_id": product.id} for catalogue in catalogues]
     if rows:

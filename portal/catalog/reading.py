@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import select, tuple_
+from sqlalchemy.orm import selectinload
 
 from portal.catalog.browsing import FEW, few_matches
 from portal.catalog.fields import SLUG
@@ -20,7 +21,7 @@ def products_page(
     expression = search_expression(search)
     if expression == NOTHING or (state and state not in set(ProductState)):
         return []
-    query = select(ApiProduct).limit(min(max(size, 1), 200))
+    query = select(ApiProduct).options(selectinload(ApiProduct.owners)).limit(min(max(size, 1), 200))
     if state:
         query = query.where(ApiProduct.state == ProductState(state))
     if expression is not None:
