@@ -28,7 +28,7 @@ def index() -> ResponseReturnValue:
     rows = list(
         events.outbox_page(
             state="" if wanted == ALL else wanted,
-            recipient=request.args.get("q", "").strip()[:200],
+            recipient=request.args.get("q", "").replace("\0", "").strip()[:200],
             before_id=request.args.get("before", type=int),
             size=PAGE_SIZE + 1,
         )

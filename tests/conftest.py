@@ -75,9 +75,12 @@ def _search_tables(connection: Any) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> TestInstallation:
+def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[TestInstallation]:
     """The application on this database, migrated once a session."""
-    return TestInstallation(database, tmp_path_factory.mktemp(database), worker_id)
+    installed = TestInstallation(database, tmp_path_factory.mktemp(database), worker_id)
+    yield installed
+    with installed.app.app_context():
+        db.engine.dispose()  # a connection that is merely dropped is a warning, and warnings are errors
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ PAGE_SIZE = 50
 @public
 def index() -> ResponseReturnValue:
     """The mails, the newest first, to everybody or to one address."""
-    to = request.args.get("to", "").strip()[:200]
+    to = request.args.get("to", "").replace("\0", "").strip()[:200]
     before = request.args.get("before", type=int)
     rows = list(events.outbox_page(channel="mail", recipient=to, before_id=before, size=PAGE_SIZE + 1))
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]

@@ -80,10 +80,15 @@ def clean(value: str) -> str:
     """
     if not _NEEDS_CARE.search(value):
         return value
-    value = _CONTROLS.sub("", _NEWLINES.sub("\n", value))
+    value = without_controls(value)
     if any(unicodedata.bidirectional(character) in {"R", "AL"} for character in value):
         return f"\u2068{value}\u2069"
     return value
+
+
+def without_controls(value: str) -> str:
+    """The value with one kind of line break and no control characters, those included that turn the direction."""
+    return _CONTROLS.sub("", _NEWLINES.sub("\n", value))
 
 
 def one_line(value: str) -> str:
@@ -183,4 +188,16 @@ def _in_words(error: TemplateSyntaxError) -> str:
     return f"This cannot be read: {(error.message or 'wrong syntax')[:300]}"
 
 
-__all__ = ["LONGEST_TEXT", "BadText", "Fault", "Markup", "Steps", "clean", "for_html", "one_line", "read", "write"]
+__all__ = [
+    "LONGEST_TEXT",
+    "BadText",
+    "Fault",
+    "Markup",
+    "Steps",
+    "clean",
+    "for_html",
+    "one_line",
+    "read",
+    "without_controls",
+    "write",
+]

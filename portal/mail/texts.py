@@ -18,7 +18,7 @@ from portal.db import db
 from portal.errors import Conflict, Invalid
 from portal.events import EventKind, record
 from portal.mail.kinds import KINDS, MailKind
-from portal.mail.language import BadText, Fault, Steps, clean, for_html, one_line, read, write
+from portal.mail.language import BadText, Fault, Steps, clean, for_html, one_line, read, without_controls, write
 from portal.mail.models import MailTemplate
 from portal.paths import data_path
 
@@ -129,7 +129,7 @@ def check(kind: str, texts: Texts) -> None:
 
 def save(kind: str, texts: Texts, *, seen: str, by: User) -> None:
     """Put these texts in force. Raises BadTexts, and Conflict when they are not what the person saw (``seen``)."""
-    texts = Texts(texts.subject.strip(), _plain(texts.text), _plain(texts.html))
+    texts = Texts(without_controls(texts.subject).strip(), _plain(texts.text), _plain(texts.html))
     check(kind, texts)
     stored = _locked(kind)
     before = _texts_in(stored) or shipped(kind)
@@ -209,4 +209,4 @@ def _shortened(subject: str) -> str:
 
 def _plain(text: str) -> str:
     """A body with one kind of line break and one at its end, so that what a form brings back unchanged is the same."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip("\n") + "\n"
+    return without_controls(text).strip("\n") + "\n"

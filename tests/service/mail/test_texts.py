@@ -249,7 +249,7 @@ def test_n1_what_strangers_type_stays_one_line_in_the_subject(grace, owner):
     plan = make_plan()
     with transaction():
         app = apps.add_app("Evil", by=grace)
-        app.name = "Evil\r\nBcc: all@evil.example\u2028\x00x"
+        app.name = "Evil\r\nBcc: all@evil.example\u2028x"
 
     make_request(grace, make_product(plans=[plan], owners=[owner]), plan=plan, app=app)
 
@@ -315,6 +315,15 @@ def test_a_changed_text_is_right_in_every_process_at_once(grace):
     make_request(grace, plan=make_plan(auto_approve=True))
 
     assert [m.subject for m in mails("approve")] == ["One", "Two"]
+
+
+def test_control_characters_that_no_database_keeps_are_taken_out():
+    person, seen = make_user(RoleName.ADMINISTRATOR), mail.texts_of("approve").mark
+
+    with transaction():
+        mail.save("approve", Texts("Yes\x00\x07", "Hello\x00\r\n", "<p>\x1b</p>"), seen=seen, by=person)
+
+    assert mail.texts_of("approve") == Texts("Yes", "Hello\n", "<p></p>\n")
 
 
 def test_an_empty_subject_becomes_the_name_of_the_mail(grace):
