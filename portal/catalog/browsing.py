@@ -63,11 +63,11 @@ def browse(
     size: int = PAGE,
 ) -> Shelf:
     """Visible products that fit, at most ``size`` of those after the product with the id ``after``."""
-    expression = search_expression(search, tag)
+    expression = narrowest_expression(search, tag)
     if expression == NOTHING or UNWANTED.search(category) or (auth_method and auth_method not in set(AuthMethod)):
         return EMPTY_SHELF
     size = min(max(size, 1), 100)
-    conditions = [is_on_a_shelf(catalogue)]
+    conditions: list[ColumnElement[bool]] = [is_on_a_shelf(catalogue)]
     if category:
         conditions.append(ApiProduct.category == category)
     if auth_method:
@@ -82,7 +82,8 @@ def browse(
 
 def featured(most: int = 6) -> Sequence[Tile]:
     """The products that are shown on the home page."""
-    query = select(ApiProduct.id).where(text("featured"), *[is_on_a_shelf(None)])
+    # Said twice, since SQLite wants the partial index's own words and a value for its first column.
+    query = select(ApiProduct.id).where(text("featured and featured = true"), is_on_a_shelf(None))
     return _tiles(db.session.scalars(query.order_by(ApiProduct.sort_name, ApiProduct.id).limit(most)).all(), None)
 
 
@@ -94,6 +95,20 @@ def categories() -> Sequence[str]:
 def few_matches(expression: str) -> Sequence[int]:
     """The ids of the products that match; when there are more than ``FEW``, some of them."""
     return db.session.scalars(matching(expression).limit(FEW + 1)).all()
+
+
+def narrowest_expression(search: str, tag: str = "") -> str | None:
+    """What to ask the index for. Where whole words find very much already, beginnings of words would only cost more."""
+    whole = search_expression(search, tag, whole=True)
+    if whole is None or whole == NOTHING or len(few_matches(whole)) > FEW:
+        return whole
+    return search_expression(search, tag)
+
+
+def newest_matches(expression: str) -> Select[Any]:
+    """The ids of products that match, the newest first, as the index gives them without sorting."""
+    query = select(ApiProduct.id).select_from(INDEX).join(ApiProduct, ApiProduct.id == index_id())
+    return query.where(matches(expression)).order_by(index_id().desc())
 
 
 def is_on_a_shelf(catalogue: Catalogue | None) -> ColumnElement[bool]:
@@ -136,6 +151,7 @@ def _page_of_few(
     catalogue: Catalogue | None,
 ) -> Shelf:
     """All that fit are put in order, which is cheap, and the page is cut out of that."""
+    # By the ids alone: without statistics SQLite would think that going through a state or category is cheaper.
     query = select(ApiProduct.id).where(ApiProduct.id.in_(few), *conditions)
     if expression is None:
         query = query.order_by(ApiProduct.sort_name + "", ApiProduct.id)
@@ -157,8 +173,7 @@ def _by_name(conditions: Sequence[ColumnElement[bool]], after: int | None) -> Se
 
 
 def _newest_matches(expression: str, conditions: Sequence[ColumnElement[bool]], after: int | None) -> Select[Any]:
-    query = select(ApiProduct.id).select_from(INDEX).join(ApiProduct, ApiProduct.id == index_id())
-    query = query.where(matches(expression), *conditions).order_by(index_id().desc())
+    query = newest_matches(expression).where(*conditions)
     return query if after is None else query.where(index_id() < after)
 
 
@@ -194,9 +209,14 @@ def _tile(row: Row[Any], catalogue: Catalogue | None) -> Tile:
 _CATEGORIES = text(
     f"""
     with recursive leap(category, seen) as (
-      select min(category), 1 from api_product where {OPEN} and category > ''
+      select (select category from api_product where {OPEN} and category > '' order by category limit 1), 1
       union all
-      select (select min(p.category) from api_product p where p.{OPEN} and p.category > leap.category), seen + 1
+      select
+        (
+          select p.category from api_product p
+          where p.{OPEN} and p.category > leap.category order by p.category limit 1
+        ),
+        seen + 1
       from leap where leap.category is not null and seen < {MOST_CATEGORIES}
     )
     select category from leap where category is not null order by category

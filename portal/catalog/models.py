@@ -53,6 +53,7 @@ class AuthMethod(StrEnum):
 
 # Written out and not bound, so that the databases know their partial indexes fit.
 OPEN = "state IN ('published', 'deprecated')"
+UNUSUAL = "state <> 'published'"
 REQUESTABLE_METHODS = (AuthMethod.OAUTH2, AuthMethod.API_KEY)
 
 
@@ -110,7 +111,6 @@ class ApiProduct(Base):
 
     __table_args__ = (
         Index("ix_api_product_sort_name_id", "sort_name", "id"),
-        Index("ix_api_product_state_sort_name_id", "state", "sort_name", "id"),
         *(
             Index(f"ix_api_product_open_{'_'.join(by)}", *by, sqlite_where=text(where), postgresql_where=text(where))
             for by, where in (
@@ -119,6 +119,13 @@ class ApiProduct(Base):
                 (("auth_method", "sort_name", "id"), OPEN),
                 (("featured", "sort_name", "id"), f"featured AND {OPEN}"),
             )
+        ),
+        # Not over all states: SQLite would prefer it to those above, and then sort.
+        Index(
+            "ix_api_product_unusual_state_sort_name_id",
+            *("state", "sort_name", "id"),
+            sqlite_where=text(UNUSUAL),
+            postgresql_where=text(UNUSUAL),
         ),
     )
     __mapper_args__ = {"version_id_col": version}  # of two people editing at once, the second is told

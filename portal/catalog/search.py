@@ -107,8 +107,8 @@ def tag_word(tag: str) -> str:
 # Asking
 
 
-def search_expression(search: str, tag: str = "") -> str | None:
-    """What to ask the index for: every word, the last one as a beginning.
+def search_expression(search: str, tag: str = "", *, whole: bool = False) -> str | None:
+    """What to ask the index for: every word, the last one as a beginning unless ``whole`` words are wanted.
 
     None when nothing is searched for; ``NOTHING`` when something is, but no word that anything could match.
     """
@@ -119,7 +119,7 @@ def search_expression(search: str, tag: str = "") -> str | None:
         return None
     is_sqlite = on_sqlite()
     quoted = [f'"{word}"' if is_sqlite else f"'{word}'" for word in words]
-    if quoted and not search[:QUERY_LENGTH][-1].isspace():
+    if quoted and not whole and len(words[-1]) > 1 and not search[:QUERY_LENGTH][-1].isspace():
         quoted[-1] += "*" if is_sqlite else ":*"
     if tag.strip():
         quoted.append(tag_word(tag))
