@@ -70,6 +70,7 @@ from portal.access.rules import (
     allowance_left,
     compatible_credentials,
     problems,
+    reason_problems,
     reusable_credentials,
 )
 from portal.access.story import Entry, Step, awaited, history_of, path_of
@@ -134,6 +135,7 @@ __all__ = [
     "pending_requests_of",
     "problems",
     "queue",
+    "reason_problems",
     "reject",
     "reject_many",
     "remove_from_cart",

@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, or_, select
 
 from portal import credentials
 from portal.access.models import Grant, GrantState
@@ -19,7 +19,8 @@ from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import OPEN_PRODUCT_STATES, ApiProduct, AuthMethod, Plan, PlanState
 from portal.credentials import Credential, CredentialState
-from portal.db import now, read
+from portal.db import now
+from portal.questions import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ _product_is_open = and_(
     _product.id == _grant.product_id,
     or_(*[_product.state == state for state in OPEN_PRODUCT_STATES]),  # IN would be written anew at each call
 )
-_QUERY = (
+_QUESTION = Question(
     select(
         _credential.id,
         _credential.client_id,
@@ -112,11 +113,11 @@ def entitlement_for(client_id: str, secret: str) -> Entitlement | None:
     return _entitlement(rows)
 
 
-def _rows(client_id: str) -> Sequence[Row[Any]]:
-    return read(_QUERY, client_id=client_id if credentials.can_be_client_id(client_id) else "")
+def _rows(client_id: str) -> Sequence[Any]:
+    return _QUESTION.ask(client_id=client_id if credentials.can_be_client_id(client_id) else "")
 
 
-def _entitlement(rows: Sequence[Row[Any]]) -> Entitlement:
+def _entitlement(rows: Sequence[Any]) -> Entitlement:
     moment, first = now(), rows[0]
     opened = sorted((row for row in rows if row.slug is not None and _is_running(row, moment)), key=attrgetter("slug"))
     ends = [end for end in (first.expires_at, *[row.ends_at for row in opened]) if end is not None]
@@ -134,7 +135,7 @@ def _entitlement(rows: Sequence[Row[Any]]) -> Entitlement:
     )
 
 
-def _is_live(credential: Row[Any], moment: datetime) -> bool:
+def _is_live(credential: Any, moment: datetime) -> bool:
     return (
         credential.state is CredentialState.ACTIVE
         and (credential.expires_at is None or moment < credential.expires_at)
@@ -144,5 +145,5 @@ def _is_live(credential: Row[Any], moment: datetime) -> bool:
     )
 
 
-def _is_running(grant: Row[Any], moment: datetime) -> bool:
+def _is_running(grant: Any, moment: datetime) -> bool:
     return bool(grant.starts_at <= moment and (grant.ends_at is None or moment < grant.ends_at))

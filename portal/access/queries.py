@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.models import (
@@ -25,6 +25,8 @@ from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
 from portal.db import db, now
 
+FEW = 2_000
+COUNTED_TO = 100
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
 
 
@@ -75,7 +77,7 @@ def queue(
     Pending ones come oldest first (``after_id`` pages on), all others newest first (``before_id``). ``mine`` keeps
     those that wait for this person; ``search`` matches number, requester, app and product.
     """
-    query = select(AccessRequest).where(_visible_to(seen_by))
+    query = select(AccessRequest).where(_visible_to(seen_by), *_among_few(seen_by))
     if mine:
         query = query.where(_waits_for(seen_by))
     if search.strip():
@@ -90,23 +92,24 @@ def queue(
 
 def count_waiting_for(person: User, *, most: int = 100) -> int:
     """How many requests wait for this person; counts to ``most`` and no further."""
-    waiting = select(AccessRequest.id).where(AccessRequest.status == RequestStatus.PENDING, _waits_for(person))
+    waiting = select(AccessRequest.id).where(*_among_few(person), _waits_for(person))
     return db.session.scalar(select(func.count()).select_from(waiting.limit(most).subquery())) or 0
 
 
 def oldest_waiting_for(person: User) -> datetime | None:
     """Since when the oldest request waits for this person."""
-    query = select(AccessRequest.submitted_at).where(AccessRequest.status == RequestStatus.PENDING, _waits_for(person))
+    query = select(AccessRequest.submitted_at).where(*_among_few(person), _waits_for(person))
     return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
 
 
-def counts_by_status(*, seen_by: User, most: int = 1000) -> dict[str, int]:
+def counts_by_status(*, seen_by: User, most: int = COUNTED_TO + 1) -> dict[str, int]:
     """How many requests of each status this person may see; counts to ``most`` and no further, to stay cheap."""
-    counts = {}
+    seen = [_visible_to(seen_by), *_among_few(seen_by)]
+    counted = []
     for status in RequestStatus:
-        seen = select(AccessRequest.id).where(AccessRequest.status == status, _visible_to(seen_by)).limit(most)
-        counts[status.value] = db.session.scalar(select(func.count()).select_from(seen.subquery())) or 0
-    return counts
+        some = select(AccessRequest.id).where(AccessRequest.status == status, *seen).limit(most).subquery()
+        counted.append(select(func.count()).select_from(some).scalar_subquery().label(status.value))
+    return dict(db.session.execute(select(*counted)).one()._asdict())
 
 
 def earlier_requests(request: AccessRequest, *, seen_by: User, size: int = 5) -> Sequence[AccessRequest]:
@@ -139,27 +142,51 @@ def _id_of(number: str) -> int | None:
 
 
 def _visible_to(person: User) -> ColumnElement[bool]:
-    """Own requests; those one is asked to answer or whose product one owns; all, for those who may see all."""
+    """Own requests; those one is asked to answer or whose product one owns; all, for those who may see all.
+
+    It is asked of each request by itself and not by a list of all that the person may see: whoever sees much finds a
+    page of it after a few rows, and need not gather the rest.
+    """
     if person.may(Right.SEE_ALL_REQUESTS):
         return AccessRequest.id.is_not(None)
     own = AccessRequest.requester_id == person.id
     if not person.may(Right.SEE_REQUESTS):
         return own
+    asked = select(StageAssignee.id).join(ReviewStage).where(ReviewStage.request_id == AccessRequest.id)
+    owned = select(RequestItem.id).join(product_owner, product_owner.c.product_id == RequestItem.product_id)
+    owned = owned.where(RequestItem.request_id == AccessRequest.id, product_owner.c.user_id == person.id)
+    return or_(own, _some(asked.where(StageAssignee.user_id == person.id)), _some(owned))
+
+
+def _among_few(person: User) -> list[ColumnElement[bool]]:
+    """For whoever may see few requests, exactly those: looking through all the others for a page would take long."""
+    if person.may(Right.SEE_ALL_REQUESTS) or not person.may(Right.SEE_REQUESTS):
+        return []
+    keys = _keys_for(person)
+    found = db.session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery())) or 0
+    return [AccessRequest.id.in_(keys)] if found <= FEW else []
+
+
+def _keys_for(person: User) -> CompoundSelect[tuple[int]]:
+    own = select(AccessRequest.id).where(AccessRequest.requester_id == person.id)
     asked = select(ReviewStage.request_id).join(StageAssignee).where(StageAssignee.user_id == person.id)
     owned = (
         select(RequestItem.request_id)
         .join(product_owner, product_owner.c.product_id == RequestItem.product_id)
         .where(product_owner.c.user_id == person.id)
     )
-    return or_(own, AccessRequest.id.in_(asked), AccessRequest.id.in_(owned))
+    return union_all(own, asked, owned)
 
 
 def _waits_for(person: User) -> ColumnElement[bool]:
-    asked = select(StageAssignee.id).where(StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id)
-    stage = select(ReviewStage.id).where(
-        ReviewStage.request_id == AccessRequest.id, ReviewStage.state == StageState.OPEN, asked.exists()
-    )
-    return and_(AccessRequest.status == RequestStatus.PENDING, stage.exists())
+    asked = select(ReviewStage.id).join(StageAssignee).where(ReviewStage.request_id == AccessRequest.id)
+    asked = asked.where(ReviewStage.state == StageState.OPEN, StageAssignee.user_id == person.id)
+    return and_(AccessRequest.status == RequestStatus.PENDING, _some(asked))
+
+
+def _some(rows: Select[Any]) -> ColumnElement[bool]:
+    """Whether there is any such row. Not EXISTS, for which PostgreSQL would gather all rows there are into a table."""
+    return rows.correlate(AccessRequest).limit(1).scalar_subquery().is_not(None)
 
 
 def _matches(search: str) -> ColumnElement[bool]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
+from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
@@ -74,7 +75,7 @@ def rotate(credential: Credential, *, by: User) -> Revealed:
 
 
 def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
-    """End a credential at once. Its app's owner, and people who may revoke access, can. Raises Conflict if it has ended."""
+    """End a credential at once; for its app's owner and people who may revoke access. Raises Conflict if it has ended."""
     if not (credential.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):
         raise NotAllowed("You may not revoke this credential.")
     locked = lock(Credential, credential.id)
@@ -89,7 +90,7 @@ def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
 def credentials_of(app: DeveloperApp) -> Sequence[Credential]:
     """All credentials of an app, the newest first, those that ended included."""
     query = select(Credential).where(Credential.app_id == app.id).order_by(Credential.id.desc())
-    return db.session.scalars(query).all()
+    return db.session.scalars(query.options(joinedload(Credential.plan))).all()
 
 
 def find_credential(credential_id: int, *, app: DeveloperApp) -> Credential | None:

@@ -235,6 +235,7 @@ def _samples(credential: Credential, grants: Any) -> list[tuple[str, str]]:
 
 
 def _form(page: str, form: AppForm, *, app: DeveloperApp | None = None, status: int = 200) -> ResponseReturnValue:
+    form.name.flags.required = form.visibility.flags.required = True
     may_share = not current_person().organisation.is_default
     return render(page, status=status, form=form, app=app, may_share=may_share)
 

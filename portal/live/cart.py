@@ -55,6 +55,7 @@ class CartForm(FlaskForm):
 
     def offer_choices(self, owned: Sequence[DeveloperApp], reusable: Sequence[Credential], wanted_app: str) -> None:
         """Name the person's own apps and the credentials that could take these products."""
+        self.app_name.flags.required = self.visibility.flags.required = True
         self.app.choices = {str(app.id): app.name for app in owned} | {NEW: "A new app"}
         if self.app.data is None:
             self.app.data = wanted_app if wanted_app in self.app.choices else next(iter(self.app.choices))
@@ -77,12 +78,11 @@ def add() -> ResponseReturnValue:
     with transaction():
         offer = _offer()
         access.add_to_cart(offer, by=current_person())
-        name, plan = offer.product.name, offer.plan.display_name
     if is_htmx():
-        return render("live/cart/_added.html", name=name, plan=plan)
+        return render("live/cart/_added.html", product=offer.product, plan=offer.plan)
     back = request.form.get("back", "")
-    flash(f"{name} is in your cart.", "success")
-    return done(back if PRODUCT_PAGE.fullmatch(back) else url_for("live.cart.show"))
+    where = back if PRODUCT_PAGE.fullmatch(back) else url_for("live.cart.show")
+    return done(where, f"{offer.product.name} is in your cart.")
 
 
 @bp.post("/cart/remove")
@@ -121,14 +121,15 @@ def submit() -> ResponseReturnValue:
     try:
         with transaction():
             made = _submit(form, reusable)
-            told, number = _told(made), made[0].number
+            told, numbers = _told(made), [each.number for each in made]
     except access.CartRejected as rejected:
         return _show(form, rejected.problems, status=422)
     except Invalid as refusal:
         _note(form, refusal)
         return _show(form, status=422)
-    where = url_for("live.requests.show", number=number) if len(told) == 1 else url_for("live.requests.index")
-    return done(where, " ".join(told))
+    if len(numbers) == 1:
+        return done(url_for("live.requests.show", number=numbers[0]), told)
+    return done(url_for("live.requests.index"), told)
 
 
 def _submit(form: CartForm, reusable: Sequence[Credential]) -> list[AccessRequest]:
@@ -188,14 +189,21 @@ def _note(form: CartForm, refusal: Invalid) -> None:
         form.form_errors.append(refusal.message)
 
 
-def _told(made: Sequence[AccessRequest]) -> list[str]:
-    """What became of each request, for the message on the next page."""
-    return [f"Your request {each.number} has been submitted{_outlook(each)}." for each in made]
+def _told(made: Sequence[AccessRequest]) -> str:
+    """What became of the requests, for the message on the next page."""
+    by_outlook: dict[str, list[str]] = {}
+    for each in made:
+        by_outlook.setdefault(_outlook(each), []).append(each.number)
+    return " ".join(
+        f"Your request{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)} "
+        f"{'have' if len(numbers) > 1 else 'has'} been submitted{outlook}."
+        for outlook, numbers in by_outlook.items()
+    )
 
 
 def _outlook(made: AccessRequest) -> str:
     if not made.is_pending:
-        return f" and {made.status} at once: the credential is in the app {made.app.name}"
+        return f" and {made.status} at once: you find the credential in the app {made.app.name}"
     names = [access.awaited(stage) for stage in made.open_stages]
     return f" and awaits {' and '.join(names)}" if any(names) else ""
 
@@ -222,6 +230,8 @@ def _show(form: CartForm, problems: Sequence[Problem] | None = None, *, status: 
     reusable = _offer_choices(form)
     form.seen.data = access.fingerprint(items)
     standing = access.problems(items, by=person)
+    if status == 422 and items:
+        standing += access.reason_problems(items, form.reason.data or "")
     return render(
         "live/cart/show.html",
         fragment="live/cart/_credentials.html" if request.method == "GET" else None,

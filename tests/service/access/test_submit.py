@@ -56,6 +56,7 @@ def test_an_owner_approves_and_the_secret_is_revealed_once():
         revealed = credentials.reveal(request.credential, by=request.requester)
 
     entitlement = access.find_entitlement(revealed.client_id)
-    assert entitlement is not None and entitlement.is_live
+    assert entitlement is not None
+    assert entitlement.is_live
     assert credentials.secret_matches(revealed.secret, entitlement.secret_hash)
     assert entitlement.audiences == (request.products[0].audience,)
