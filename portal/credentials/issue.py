@@ -75,7 +75,7 @@ def rotate(credential: Credential, *, by: User) -> Revealed:
 
 
 def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
-    """End a credential at once; for its app's owner and people who may revoke access. Raises Conflict if it has ended."""
+    """End a credential at once; its owner may, and who may revoke access. Raises Conflict if it has ended."""
     if not (credential.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):
         raise NotAllowed("You may not revoke this credential.")
     locked = lock(Credential, credential.id)
