@@ -1,5 +1,357 @@
-"""The products pages."""
+"""API products: what they are, who owns them, where they stand, and their API descriptions."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any
+
+from flask import Blueprint, Response, abort, request, send_file, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from flask_wtf.file import FileField, FileRequired
+from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length
+
+from admin.fields import CommaList, EditForm, ScopeLines, TickList
+from portal import access, accounts, catalog, events
+from portal.accounts import Right, RoleName
+from portal.catalog import ApiProduct, AuthMethod, ProductState, Refused
+from portal.db import transaction
+from portal.errors import Conflict, Invalid, NotAllowed
+from portal.web import current_person, done, found, key_of, page_url, render, requires
 
 bp = Blueprint("products", __name__)
+PAGE_SIZE = 50
+MOST_COUNTED = 1000
+MOST_BYTES = 20 * 1024 * 1024
+MOVED = {
+    ProductState.PUBLISHED: "is published.",
+    ProductState.DEPRECATED: "is deprecated. Consumers are told on its page.",
+    ProductState.RETIRED: "is retired. Nobody can use it any more.",
+}
+
+
+class ProductForm(EditForm):
+    """What a product says about itself, whose it is, and where it stands."""
+
+    name = StringField("Name", [InputRequired("Enter a name.")])
+    slug = StringField("URL name")
+    summary = StringField("Summary")
+    description = TextAreaField("Description")
+    category = StringField("Category")
+    tags = CommaList("Tags")
+    auth_method = RadioField(
+        "Authentication method",
+        choices=[SelectChoice(method.value, method.label) for method in AuthMethod],
+        default=AuthMethod.OAUTH2.value,
+    )
+    base_url = StringField("Base URL")
+    scopes = ScopeLines("Scopes")
+    owners = TickList("Owners")
+    featured = BooleanField("Featured on the home page")
+    catalogues = TickList("Catalogues")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        owners = accounts.people_with_role(RoleName.API_OWNER)
+        self.owners.offer((person.id, f"{person.display_name} ({person.email})") for person in owners)
+        self.catalogues.offer((catalogue.id, catalogue.name) for catalogue in catalog.catalogues())
+
+    def values(self) -> dict[str, Any]:
+        """What the person has changed, with owners and catalogues as they are now."""
+        values = {name: value for name, value in self.data.items() if name in self.touched() & FIELDS}
+        if "owners" in values:
+            owners = accounts.people_with_role(RoleName.API_OWNER)
+            values["owners"] = [person for person in owners if person.id in self.owners.chosen]
+        if "catalogues" in values:
+            values["catalogues"] = [c for c in catalog.catalogues() if c.id in self.catalogues.chosen]
+        return values
+
+
+FIELDS = frozenset(vars(ProductForm)) - {"values"}
+
+
+class MoveForm(EditForm):
+    """Why a product changes its state."""
+
+    reason = TextAreaField("Reason", [Length(max=2000)])
+
+
+class UploadForm(FlaskForm):
+    """A file with an API description, and what it takes the place of."""
+
+    file = FileField("File", [FileRequired("Choose a file.")])
+    replaces = SelectField("Takes the place of", coerce=str, choices=[])
+
+
+@bp.get("/products")
+@requires(Right.SEE_CATALOGUE)
+def index() -> ResponseReturnValue:
+    """Products in every state by name, searched and filtered by what stands in the URL."""
+    wanted = request.args.get("state", "")
+    if wanted and wanted not in set(ProductState):
+        abort(404)
+    search, after = request.args.get("q", "")[:200], key_of(request.args.get("after", ""))
+    rows = list(catalog.products_page(search, wanted, after=after, size=PAGE_SIZE + 1))
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    return render(
+        "admin/products/index.html",
+        rows=rows,
+        wanted=wanted,
+        states=list(ProductState),
+        counts=catalog.product_counts(most=MOST_COUNTED),
+        most=MOST_COUNTED,
+        next_url=page_url(after=rows[-1].id) if more else None,
+        may_edit=current_person().may(Right.EDIT_PRODUCTS),
+    )
+
+
+@bp.get("/products/new")
+@requires(Right.EDIT_PRODUCTS)
+def new() -> ResponseReturnValue:
+    """An empty form; an API owner is the owner of what they make, unless they say otherwise."""
+    return _new(ProductForm(formdata=None, data={"owners": [current_person().id]}))
+
+
+@bp.post("/products/new")
+@requires(Right.EDIT_PRODUCTS)
+def create() -> ResponseReturnValue:
+    """Make a product, as a draft."""
+    form = ProductForm()
+    if not form.validate():
+        return _new(form, status=422)
+    try:
+        with transaction():
+            product = catalog.create_product(form.values(), by=current_person())
+    except (Conflict, Invalid) as refusal:
+        form.blame(refusal)
+        return _new(form, status=409 if isinstance(refusal, Conflict) else 422)
+    return done(_page(product.id), "The product is made, as a draft. Publish it when it is ready.")
+
+
+@bp.post("/products/preview")
+@requires(Right.EDIT_PRODUCTS)
+def preview() -> ResponseReturnValue:
+    """The typed description as consumers would read it; nothing is stored."""
+    return render(
+        "admin/products/preview.html",
+        fragment="admin/products/_preview.html",
+        preview=catalog.render(request.form.get("description", "")),
+    )
+
+
+@bp.get("/products/<key:product_id>")
+@requires(Right.SEE_CATALOGUE)
+def show(product_id: int) -> ResponseReturnValue:
+    """One product, to read or to change."""
+    product = _find(product_id)
+    return _show(product, _filled(product))
+
+
+@bp.post("/products/<key:product_id>")
+@requires(Right.EDIT_PRODUCTS)
+def save(product_id: int) -> ResponseReturnValue:
+    """Put what was typed in force."""
+    product = _editable(product_id)
+    form = ProductForm(data=_values_of(product))
+    del form.slug  # made once, and stays: links to the product must not break
+    if not form.validate():
+        return _show(product, form, status=422)
+    try:
+        with transaction():
+            catalog.change_product(product, form.values(), by=current_person(), version=form.seen_version)
+    except Invalid as refusal:
+        form.blame(refusal)
+        return _show(_find(product_id), form, status=422)
+    except Conflict as stale:
+        return _show(_find(product_id), form, problem=stale.message, status=409)
+    return done(_page(product_id), "The changes are saved.")
+
+
+@bp.post("/products/<key:product_id>/publish")
+@requires(Right.EDIT_PRODUCTS)
+def publish(product_id: int) -> ResponseReturnValue:
+    """Let consumers see the product and use it."""
+    return _move(product_id, ProductState.PUBLISHED)
+
+
+@bp.post("/products/<key:product_id>/deprecate")
+@requires(Right.EDIT_PRODUCTS)
+def deprecate(product_id: int) -> ResponseReturnValue:
+    """Tell consumers that the product will go; it works as before."""
+    return _move(product_id, ProductState.DEPRECATED)
+
+
+@bp.post("/products/<key:product_id>/retire")
+@requires(Right.EDIT_PRODUCTS)
+def retire(product_id: int) -> ResponseReturnValue:
+    """Hide the product and stop all access to it, at once."""
+    return _move(product_id, ProductState.RETIRED)
+
+
+@bp.get("/products/<key:product_id>/descriptions")
+@requires(Right.SEE_CATALOGUE)
+def descriptions(product_id: int) -> ResponseReturnValue:
+    """The product's API descriptions with what is wrong with them."""
+    return _descriptions(_find(product_id))
+
+
+@bp.post("/products/<key:product_id>/descriptions")
+@requires(Right.EDIT_PRODUCTS)
+def upload(product_id: int) -> ResponseReturnValue:
+    """Read a file, and keep it when it is an API description. Reading may take long, so nothing is locked meanwhile."""
+    product = _editable(product_id)
+    form = _upload_form(product)
+    if not form.validate():
+        return _descriptions(product, form, status=422)
+    try:
+        given = catalog.read_description(form.file.data.read(MOST_BYTES + 1))
+        with transaction():
+            kept = _keep(_find(product_id), given, form)
+    except (Refused, Conflict) as refusal:
+        form.file.errors = [refusal.message]
+        return _descriptions(_find(product_id), form, status=409 if isinstance(refusal, Conflict) else 422)
+    faults = "no faults" if not kept.faults else f"{len(kept.faults)} fault{'' if len(kept.faults) == 1 else 's'}"
+    operations = f"{kept.operation_count} operation{'' if kept.operation_count == 1 else 's'}"
+    return done(_descriptions_page(product_id), f"{kept.file_name} was read: {operations}, {faults}.")
+
+
+@bp.post("/products/<key:product_id>/descriptions/<key:description_id>/remove")
+@requires(Right.EDIT_PRODUCTS)
+def remove(product_id: int, description_id: int) -> ResponseReturnValue:
+    """Take an API description away."""
+    product = _editable(product_id)
+    description = found(catalog.find_description(product, description_id))
+    name = description.file_name
+    with transaction():
+        catalog.remove_description(description, by=current_person())
+    return done(_descriptions_page(product_id), f"{name} is removed.")
+
+
+@bp.get("/products/<key:product_id>/descriptions/<key:description_id>/original")
+@requires(Right.SEE_CATALOGUE)
+def original(product_id: int, description_id: int) -> Response:
+    """The file as it was given, to be kept and never shown by the browser."""
+    description = found(catalog.find_description(_find(product_id), description_id))
+    content = BytesIO(catalog.original_of(description))
+    return send_file(content, description.media_type, as_attachment=True, download_name=description.file_name)
+
+
+def _new(form: ProductForm, *, status: int = 200) -> ResponseReturnValue:
+    return render(
+        "admin/products/new.html", status=status, form=form, product=None, categories=catalog.categories(), preview=None
+    )
+
+
+def _show(product: ApiProduct, form: ProductForm, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
+    if problem:
+        form.meet(_filled(product), product.version)
+    return render(
+        "admin/products/show.html",
+        status=status,
+        **_frame(product, "product"),
+        form=form,
+        problem=problem,
+        last=events.subject_history(product)[-1:] if problem else None,
+        categories=catalog.categories(),
+        preview=None,
+        overview=catalog.render(product.description),
+        plans=catalog.plans_for(product),
+    )
+
+
+def _frame(product: ApiProduct, part: str) -> dict[str, Any]:
+    """What both pages of a product show."""
+    return {
+        "product": product,
+        "part": part,
+        "standing": catalog.catalogues_of(product),
+        "descriptions": catalog.descriptions_of(product),
+        "app_count": access.apps_with_access_to(product),
+        "moves": catalog.PRODUCT_MOVES[product.state],
+        "may_edit": catalog.may_edit_product(product, current_person()),
+        "is_owner_elsewhere": current_person().may(Right.EDIT_PRODUCTS),
+    }
+
+
+def _move(product_id: int, state: ProductState) -> ResponseReturnValue:
+    product, form = _editable(product_id), MoveForm()
+    if not form.validate():
+        raise Invalid("The reason is too long: at most 2,000 characters fit.", field="reason")
+    try:
+        with transaction():
+            catalog.change_product_state(
+                product, state, by=current_person(), reason=form.reason.data or "", version=form.seen_version
+            )
+    except Conflict as stale:
+        product = _find(product_id)
+        return _show(product, _filled(product), problem=stale.message, status=409)
+    return done(_page(product_id), f"{_find(product_id).name} {MOVED[state]}")
+
+
+def _keep(product: ApiProduct, given: catalog.ReadDescription, form: UploadForm) -> catalog.ApiDescription:
+    """Put the description in the place of the one that was chosen, or of the one with the same name or title."""
+    named = key_of(form.replaces.data or "")
+    if named is not None:
+        replaced = catalog.find_description(product, named)
+        if replaced is None:
+            raise Conflict("The description that this file was to replace is no longer there. Choose again.")
+        catalog.remove_description(replaced, by=current_person())
+    return catalog.attach_description(product, given, form.file.data.filename or "", by=current_person())
+
+
+def _descriptions(product: ApiProduct, form: UploadForm | None = None, *, status: int = 200) -> ResponseReturnValue:
+    return render(
+        "admin/products/descriptions.html",
+        status=status,
+        **_frame(product, "descriptions"),
+        form=form or _upload_form(product, empty=True),
+    )
+
+
+def _upload_form(product: ApiProduct, *, empty: bool = False) -> UploadForm:
+    form = UploadForm(formdata=None) if empty else UploadForm()
+    kept = catalog.descriptions_of(product)
+    form.replaces.choices = [
+        SelectChoice("", "the one with the same file name or title, if there is one"),
+        *(SelectChoice(str(one.id), f"{one.file_name} ({one.title or 'no title'})") for one in kept),
+    ]
+    return form
+
+
+def _filled(product: ApiProduct) -> ProductForm:
+    form = ProductForm(formdata=None, data=_values_of(product))
+    del form.slug
+    form.show(product.version)
+    return form
+
+
+def _values_of(product: ApiProduct) -> dict[str, Any]:
+    """What the form's fields say. Owners who can own no more are not among the choices, so they are left alone."""
+    values = {name: getattr(product, name) for name in FIELDS - {"slug", "catalogues", "owners", "scopes"}}
+    owners = [p.id for p in product.owners if p.active and RoleName.API_OWNER in p.role_names]
+    scopes = [
+        {"name": s["name"], "description": " ".join(str(s.get("description", "")).split())} for s in product.scopes
+    ]
+    return {**values, "owners": owners, "scopes": scopes, "catalogues": [c.id for c in catalog.catalogues_of(product)]}
+
+
+def _editable(product_id: int) -> ApiProduct:
+    """The product, if this person may change it; the room asks again under its lock."""
+    product = _find(product_id)
+    if not catalog.may_edit_product(product, current_person()):
+        raise NotAllowed("Only the owners of a product and administrators can change it.")
+    return product
+
+
+def _page(product_id: int) -> str:
+    return url_for("admin.products.show", product_id=product_id)
+
+
+def _descriptions_page(product_id: int) -> str:
+    return url_for("admin.products.descriptions", product_id=product_id)
+
+
+def _find(product_id: int) -> ApiProduct:
+    return found(catalog.find_product(product_id))

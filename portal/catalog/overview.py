@@ -87,7 +87,7 @@ def products_on_plans() -> dict[int, int]:
         .where(is_open())
         .group_by(catalogue_plan.c.plan_id)
     )
-    return dict(db.session.execute(query).tuples().all())
+    return {row[0]: row[1] for row in db.session.execute(query)}
 
 
 def catalogues_with(plan: Plan) -> Sequence[Catalogue]:
@@ -97,4 +97,4 @@ def catalogues_with(plan: Plan) -> Sequence[Catalogue]:
 
 
 def _sizes(column: Column[Any]) -> dict[int, int]:
-    return dict(db.session.execute(select(column, func.count()).group_by(column)).tuples().all())
+    return {row[0]: row[1] for row in db.session.execute(select(column, func.count()).group_by(column))}

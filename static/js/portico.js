@@ -1,5 +1,6 @@
 // Everything here makes working pages nicer; no page needs it.
 // Each module gets the part of the page that is new: the document at first, later what htmx swapped in.
+import { prepareChoices } from "./choices.js";
 import { watchCopying } from "./copy.js";
 import { focusWhatMatters, watchForms } from "./forms.js";
 import { placeMenus } from "./menus.js";
@@ -13,6 +14,7 @@ function prepare(part) {
   localiseTimes(part);
   prepareTabs(part);
   prepareTables(part);
+  prepareChoices(part);
   for (const button of part.querySelectorAll("[data-copy], [data-show], [data-show-password], [data-theme-switch]")) button.hidden = false;
 }
 
