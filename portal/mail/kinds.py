@@ -53,7 +53,7 @@ _ALL = (
         placeholders={
             **_EVERYWHERE,
             **_REQUEST,
-            "automatic": "yes",
+            "automatic": "",
             "comment": "Welcome. Please use the sandbox first.",
             "credential": "an OAuth client",
             "to_reveal": "yes",
