@@ -7,13 +7,11 @@ deferred transaction that reads and then writes fails at once when another write
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -24,23 +22,19 @@ from sqlalchemy import (
     Dialect,
     Engine,
     Enum,
-    Executable,
     Integer,
     MetaData,
-    Row,
     TypeDecorator,
     event,
     inspect,
     select,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 
 SQLITE_BUSY_TIMEOUT_MS = 15_000
 _WRITER = "portico_writer"
-_READER = "portico_reader"
-MOST_IDLE_READERS = 2
+READER = "portico_reader"
 _moment: ContextVar[datetime | None] = ContextVar("portico_moment", default=None)
 
 
@@ -155,51 +149,9 @@ def lock(model: type[T], id: int) -> T | None:
     return db.session.scalars(query.execution_options(populate_existing=True)).unique().one_or_none()
 
 
-def read(statement: Executable, **values: Any) -> Sequence[Row[Any]]:
-    """The rows of one statement as they are at this moment, without a transaction around it.
-
-    For the few places that are asked thousands of times a second: a session, its BEGIN and its ROLLBACK cost more than
-    the question itself (docs/adr). Inside ``transaction()`` it reads what that transaction sees.
-    """
-    if _moment.get() is not None:
-        return db.session.execute(statement, values).all()
-    engine = db.engine
-    readers = _readers.setdefault(engine, deque())
-    try:
-        connection = readers.pop()
-    except IndexError:
-        return _read_on(_open_reader(engine), statement, values, readers)
-    try:
-        return _read_on(connection, statement, values, readers)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    return _read_on(_open_reader(engine), statement, values, readers)  # it had been idle while the database restarted
-
-
-_readers: WeakKeyDictionary[Engine, deque[Connection]] = WeakKeyDictionary()
-
-
-def _open_reader(engine: Engine) -> Connection:
-    options: dict[str, Any] = {_READER: True}
-    if engine.dialect.name != "sqlite":
-        options["isolation_level"] = "AUTOCOMMIT"  # SQLite's driver is in that mode already
-    return engine.connect().execution_options(**options)
-
-
-def _read_on(
-    connection: Connection, statement: Executable, values: dict[str, Any], readers: deque[Connection]
-) -> Sequence[Row[Any]]:
-    try:
-        rows = connection.execute(statement, values).all()
-    except BaseException:
-        connection.close()
-        raise
-    if len(readers) < MOST_IDLE_READERS:
-        readers.append(connection)
-    else:
-        connection.close()
-    return rows
+def in_transaction() -> bool:
+    """Whether ``transaction()`` is open here."""
+    return _moment.get() is not None
 
 
 def normal_url(url: str) -> str:
@@ -240,17 +192,19 @@ def _set_up_sqlite(connection: Any, _record: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     options = connection.get_execution_options()
-    if options.get(_READER, False):
+    if options.get(READER, False):
         return  # each statement by itself: a transaction would go on showing what was true when it began
     writer = options.get(_WRITER, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
 
 
 __all__ = [
+    "READER",
     "Base",
     "UtcDateTime",
     "aside",
     "db",
+    "in_transaction",
     "is_sqlite",
     "key",
     "lock",
@@ -260,7 +214,6 @@ __all__ = [
     "on_sqlite",
     "pk",
     "prepare_engine",
-    "read",
     "transaction",
     "words",
 ]

@@ -8,10 +8,11 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from portal.credentials.models import RevokedToken
-from portal.db import db, now, read
+from portal.db import db, now
+from portal.questions import Question
 
 _denied = RevokedToken.__table__.c
-_REVOKED = select(_denied.jti).where(_denied.jti == bindparam("jti"))
+_REVOKED = Question(select(_denied.jti).where(_denied.jti == bindparam("jti")))
 
 
 def revoke_token(jti: str, *, client_id: str, expires_at: datetime) -> None:
@@ -25,7 +26,7 @@ def revoke_token(jti: str, *, client_id: str, expires_at: datetime) -> None:
 
 def is_token_revoked(jti: str) -> bool:
     """Whether the token with this id was revoked."""
-    return bool(read(_REVOKED, jti=jti))
+    return bool(_REVOKED.ask(jti=jti))
 
 
 def forget_expired_tokens() -> int:
