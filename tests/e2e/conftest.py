@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -20,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.chromium import launch_options
 from tests.support.postgres import fresh_database
-from tests.support.smtp import Inbox, smtp_server
+from tests.support.smtp import Inbox, Received, smtp_server
 
 PASSWORD = "portico-demo"
 
@@ -34,11 +33,11 @@ class Portico:
     log: Path
     contexts: list[BrowserContext] = field(default_factory=list)
 
-    def mails_to(self, address: str, *, within: float = 15.0, at_least: int = 1) -> list[EmailMessage]:
+    def mails_to(self, address: str, *, within: float = 15.0, at_least: int = 1) -> list[Received]:
         """The mails that arrived at this address; waits until there are enough."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
-            found = [m for m in self.inbox.messages if address in str(m["To"])]
+            found = [mail for mail in self.inbox.messages if address in mail.recipients]
             if len(found) >= at_least:
                 return found
             time.sleep(0.1)

@@ -237,7 +237,7 @@ def check(confirmed: set[str], decided: dict[str, str], mails, consumer: str, re
     assert Counter(grants) == Counter(r.id for r in found if r.status is RequestStatus.APPROVED)
 
     expected = db.session.scalars(select(OutboxMessage.message_id)).all()
-    arrived = {str(mail["Message-ID"]) for mail in mails}
+    arrived = {str(received.mail["Message-ID"]) for received in mails}
     assert set(expected) <= arrived, "a mail is missing"
     for address, count in ((reviewer, len(found)), (consumer, len(found))):
-        assert len({str(m["Message-ID"]) for m in mails if address in str(m["To"])}) >= count
+        assert len({str(m.mail["Message-ID"]) for m in mails if address in m.recipients}) >= count

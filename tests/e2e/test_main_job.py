@@ -1,6 +1,7 @@
 """The main job in a real browser: browse, cart, request, decide, issue, tell; ending with a token and with mails."""
 
 import re
+import time
 
 import pytest
 import requests
@@ -9,8 +10,16 @@ from oauthlib.oauth2 import BackendApplicationClient
 from playwright.sync_api import Page, expect
 from requests_oauthlib import OAuth2Session
 
-pytestmark = pytest.mark.e2e
+from tests.support.smtp import Received
+
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("loopback_without_tls")]
 CONSUMER, OWNER, PLANS = "consumer@acme.example", "owner@portico.example", "plans@portico.example"
+
+
+@pytest.fixture
+def loopback_without_tls(monkeypatch):
+    """oauthlib insists on https; these tests talk to this machine."""
+    monkeypatch.setenv("OAUTHLIB_INSECURE_TRANSPORT", "1")
 
 
 def put_in_cart(page: Page, product: str, plan: str) -> None:
@@ -27,7 +36,7 @@ def put_in_cart(page: Page, product: str, plan: str) -> None:
 def submit(page: Page, app_name: str, reason: str = "") -> str:
     """Submit the cart for a new app; gives the request's number."""
     page.goto("/cart")
-    choice = page.get_by_label("Developer app")
+    choice = page.get_by_label("Developer app", exact=True)
     if choice.count():
         choice.select_option(label="A new app")
     page.get_by_label("App name").fill(app_name)
@@ -67,14 +76,26 @@ def fetch_tokens(url: str, client_id: str, secret: str) -> dict[str, object]:
     return dict(answer.json())
 
 
-def approve_in_menu(page: Page, number: str) -> None:
-    """Approve from the queue's three-dot menu."""
+def mail_about(portico, address: str, words: str) -> Received:
+    """The newest mail to this address that has these words in it; waits for it."""
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        found = [mail for mail in portico.mails_to(address) if words in mail.text]
+        if found:
+            return found[-1]
+        time.sleep(0.2)
+    raise AssertionError(f"{address} got no mail about {words}")
+
+
+def approve_in_menu(page: Page, number: str, *, scripts: bool) -> None:
+    """Approve from the queue's three-dot menu; with scripts the row changes, without them the request's page opens."""
     page.goto("/admin/")
     page.get_by_role("link", name=re.compile("^Access Requests")).first.click()
     row = page.get_by_role("row", name=re.compile(number))
     row.get_by_role("button", name="Actions").click()
     row.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("row", name=re.compile(number))).to_contain_text("Approved")
+    answered = page.get_by_role("row", name=re.compile(number)) if scripts else page.locator("main")
+    expect(answered).to_contain_text("Approved")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with-scripts", "without-scripts"])
@@ -85,23 +106,21 @@ def test_by_hand_approval_from_the_catalogue_to_a_token(portico, person, scripts
     number = submit(consumer, app_name, reason="Checkout of the web shop")
     expect(consumer.locator("main")).to_contain_text("Pending")
 
-    told = [m for m in portico.mails_to(OWNER) if number in m.as_string() or number in str(m.get_body(("plain",)))]
-    assert told, "the owner was not told"
-    text = told[-1].get_body(("plain",)).get_content()
+    told = mail_about(portico, OWNER, number)
     for word in (app_name, "Gold", "Checkout of the web shop", f"{portico.url}/admin/access-requests/{number}"):
-        assert word in text
+        assert word in told.text
 
     owner = person(OWNER, java_script_enabled=scripts)
-    approve_in_menu(owner, number)
+    approve_in_menu(owner, number, scripts=scripts)
 
     client_id, secret = reveal(consumer, app_name)
     introspected = fetch_tokens(portico.url, client_id, secret)
     assert introspected["active"] is True
     assert "payments" in str(introspected["aud"])
 
-    decisions = [m for m in portico.mails_to(CONSUMER) if app_name in m.get_body(("plain",)).get_content()]
-    assert decisions, "the consumer was not told"
-    assert secret not in decisions[-1].as_string()
+    decision = mail_about(portico, CONSUMER, app_name)
+    assert "Gold" in decision.text
+    assert secret.encode() not in decision.content
     consumer.reload()
     assert secret not in consumer.content(), "the secret was shown twice"
     assert secret not in portico.log.read_text()
@@ -124,8 +143,7 @@ def test_by_rejection_with_a_reason_that_reaches_the_consumer(portico, person):
     consumer.goto("/apps")
     consumer.get_by_role("link", name="Label printer").first.click()
     assert not consumer.get_by_role("button", name=re.compile("Reveal")).count()
-    mails = [m.get_body(("plain",)).get_content() for m in portico.mails_to(CONSUMER)]
-    assert any("Please try the sandbox first." in text and "Label printer" in text for text in mails)
+    assert "Please try the sandbox first." in mail_about(portico, CONSUMER, "Label printer").text
 
 
 def test_by_automatic_approval_after_the_plan_manager_ticked_the_box(portico, person):
@@ -147,5 +165,4 @@ def test_by_automatic_approval_after_the_plan_manager_ticked_the_box(portico, pe
     owner = person(OWNER)
     owner.goto("/admin/access-requests?status=approved")
     expect(owner.get_by_role("row", name=re.compile(number))).to_contain_text("Approved")
-    mails = [m.get_body(("plain",)).get_content() for m in portico.mails_to(CONSUMER)]
-    assert any("Instant shop" in text for text in mails)
+    assert mail_about(portico, CONSUMER, "Instant shop").subject
