@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -54,12 +54,34 @@ def serve(*, host: str, port: int, with_worker: bool, demo: bool) -> None:
         respawn_failed_workers=True,
         log_level=LogLevels.warning,
     )
+    _stop_on_first_signal(server)
     try:
         server.serve()
     finally:
         stopping.set()
         if with_worker:
             companion.join(STOP_WITHIN_SECONDS)
+
+
+def _stop_on_first_signal(server: Any) -> None:
+    """Let signals only leave a note, which a thread acts on.
+
+    Granian's own handler takes a lock. A second signal while the first is handled (Ctrl-C twice; a make that passes on
+    what its group was sent too) would then wait for itself for ever, and the portal neither serve nor stop.
+    """
+
+    def note(*_: object) -> None:
+        server.interrupt_signal = True
+        for process in server.wrks:
+            process.interrupt_by_parent = True  # the terminal told it too; that it ends is no failure
+
+    def act() -> None:
+        while not server.interrupt_signal:
+            time.sleep(0.1)
+        server.main_loop_interrupt.set()
+
+    server.signal_handler_interrupt = note
+    threading.Thread(target=act, daemon=True).start()
 
 
 def work(app: Flask, *, parent: int | None = None) -> None:
@@ -87,7 +109,7 @@ def _watch_parent(parent: int, stopping: threading.Event) -> None:
 def _keep_worker(stopping: threading.Event) -> None:
     command = [sys.executable, "-m", "portal.cli", "worker", "--with-parent", str(os.getpid())]
     while not stopping.is_set():
-        process = subprocess.Popen(command)
+        process = subprocess.Popen(command, process_group=0)  # Ctrl-C is for us; the worker is stopped in order
         while process.poll() is None and not stopping.wait(0.2):
             pass
         if process.poll() is None:
