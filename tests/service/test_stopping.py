@@ -1,0 +1,55 @@
+"""The running portal stops when it is told to, however often it is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+
+
+@pytest.fixture
+def running(tmp_path):
+    """``portico run`` with its worker, in a process group of its own, as from a terminal."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "PORTICO_INSTANCE_DIR": str(tmp_path), "PORTICO_SECRET_KEY": "s" * 48}
+    portico = [sys.executable, "-m", "portal.cli"]
+    subprocess.run([*portico, "db", "upgrade"], env=environment, check=True, capture_output=True)
+    command = [*portico, "run", "--with-worker", "--port", str(port)]
+    # A shell that starts tests in the background has them ignore Ctrl-C, and what they start inherits that.
+    default = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+    signal.signal(signal.SIGINT, default)
+    wait_until_it_answers(f"http://127.0.0.1:{port}/healthz", process)
+    with process:
+        yield process
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT] * 3])
+def test_it_stops_in_order_and_says_nothing(running, signals):
+    for number in signals:
+        os.killpg(running.pid, number)
+
+    assert running.wait(20) == 0
+    assert b"Unexpected" not in running.stderr.read()
+
+
+def wait_until_it_answers(url, process):
+    for _ in range(600):
+        assert process.poll() is None
+        try:
+            with urlopen(url, timeout=1):
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"{url} does not answer")
