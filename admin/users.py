@@ -1,5 +1,158 @@
-"""The users pages."""
+"""People: who is here, what they may do, closing and opening accounts, ending sessions."""
 
-from flask import Blueprint
+from __future__ import annotations
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, SelectMultipleField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import DataRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from portal import accounts, apps
+from portal.accounts import Right, RoleName, User
+from portal.db import transaction
+from portal.errors import Conflict, NotAllowed
+from portal.web import current_person, done, found, page_url, render, requires
+from portal.web.sessions import session_lifetime
 
 bp = Blueprint("users", __name__)
+PAGE_SIZE = 50
+ROLE_CHOICES = [(role.value, role.label) for role in RoleName]
+MEANING = {
+    RoleName.CONSUMER: "browses, asks for access, has apps",
+    RoleName.API_OWNER: "manages products and catalogues, decides requests",
+    RoleName.PLAN_MANAGER: "manages plans, lets them approve by themselves",
+    RoleName.SECURITY_REVIEWER: "reviews requests that need it",
+    RoleName.AUDITOR: "reads everything, changes nothing",
+    RoleName.ADMINISTRATOR: "manages everything and everybody",
+}
+
+
+class RolesForm(FlaskForm):
+    """Which roles a person has, and which they had when the page was drawn."""
+
+    roles = SelectMultipleField(
+        "Roles",
+        choices=[SelectChoice(role.value, f"{role.label}: {MEANING[role]}") for role in RoleName],
+        widget=ListWidget(),
+        option_widget=CheckboxInput(),
+    )
+    seen = HiddenField()
+
+    @property
+    def chosen(self) -> set[RoleName]:
+        """The roles that are ticked."""
+        return {RoleName(role) for role in self.roles.data or []}
+
+    @property
+    def were(self) -> set[RoleName]:
+        """The roles that were on the screen; what is no role is not looked at."""
+        known = {role.value for role in RoleName}
+        return {RoleName(role) for role in (self.seen.data or "").split(",") if role in known}
+
+
+class ReasonForm(FlaskForm):
+    """Why an account is closed or opened."""
+
+    reason = TextAreaField("Reason", [DataRequired("Give a reason: it stands in the record."), Length(max=1000)])
+
+
+@bp.get("/users")
+@requires(Right.SEE_USERS)
+def index() -> ResponseReturnValue:
+    """People by address, searched by name or address, of one role if asked."""
+    wanted = request.args.get("role", "")
+    rows = list(
+        accounts.people_page(
+            search=request.args.get("q", "").strip()[:100],
+            role=wanted if wanted in dict(ROLE_CHOICES) else "",
+            after_email=request.args.get("after", "")[:254],
+            size=PAGE_SIZE + 1,
+        )
+    )
+    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    next_url = page_url(after=rows[-1].email) if more else None
+    return render("admin/users/index.html", rows=rows, next_url=next_url, role_choices=ROLE_CHOICES, role=wanted)
+
+
+@bp.get("/users/<key:user_id>")
+@requires(Right.SEE_USERS)
+def show(user_id: int) -> ResponseReturnValue:
+    """One person: roles, apps, sessions."""
+    return _show(_find(user_id))
+
+
+@bp.post("/users/<key:user_id>/roles")
+@requires(Right.EDIT_USERS)
+def save_roles(user_id: int) -> ResponseReturnValue:
+    """Give the person exactly the ticked roles."""
+    person, form = _find(user_id), RolesForm()
+    if not form.validate():
+        return _show(person, roles_form=form, status=422)
+    try:
+        with transaction():
+            accounts.change_roles(person, form.chosen, by=current_person(), seen=form.were)
+    except (Conflict, NotAllowed) as refusal:
+        form.form_errors = [refusal.message]
+        return _show(person, roles_form=form, status=409 if isinstance(refusal, Conflict) else 403)
+    return done(url_for("admin.users.show", user_id=user_id), "The roles are saved. Open sessions have ended.")
+
+
+@bp.post("/users/<key:user_id>/deactivate")
+@requires(Right.EDIT_USERS)
+def deactivate(user_id: int) -> ResponseReturnValue:
+    """Close the account at once."""
+    person, form = _find(user_id), ReasonForm()
+    if not form.validate():
+        return _show(person, reason_form=form, status=422)
+    with transaction():
+        accounts.deactivate(person, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.users.show", user_id=user_id), "The account is closed.")
+
+
+@bp.post("/users/<key:user_id>/reactivate")
+@requires(Right.EDIT_USERS)
+def reactivate(user_id: int) -> ResponseReturnValue:
+    """Open the account again."""
+    person, form = _find(user_id), ReasonForm()
+    if not form.validate():
+        return _show(person, reason_form=form, status=422)
+    with transaction():
+        accounts.reactivate(person, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.users.show", user_id=user_id), "The account is open again.")
+
+
+@bp.post("/users/<key:user_id>/end-sessions")
+@requires(Right.EDIT_USERS)
+def end_sessions(user_id: int) -> ResponseReturnValue:
+    """Sign the person out everywhere."""
+    person = _find(user_id)
+    with transaction():
+        ended = accounts.sign_out_everywhere(person, by=current_person())
+    return done(url_for("admin.users.show", user_id=user_id), f"{ended} session{'' if ended == 1 else 's'} ended.")
+
+
+def _show(
+    person: User, *, roles_form: RolesForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    held = sorted(role.value for role in person.role_names)
+    fresh = RolesForm(formdata=None, roles=held, seen=",".join(held))
+    if roles_form is not None:
+        roles_form.seen.data = fresh.seen.data  # what is on the screen now is what the next answer is about
+    return render(
+        "admin/users/show.html",
+        status=status,
+        person=person,
+        roles_form=roles_form or fresh,
+        reason_form=reason_form or ReasonForm(formdata=None),
+        apps=apps.apps_of(person),
+        session_count=len(accounts.sessions_of(person, idle=session_lifetime())),
+        may_edit=current_person().may(Right.EDIT_USERS),
+        is_self=person.id == current_person().id,
+    )
+
+
+def _find(user_id: int) -> User:
+    return found(accounts.find_person(user_id))

@@ -72,7 +72,7 @@ def change_name() -> ResponseReturnValue:
     return done(url_for("live.account.show"), "Your name is saved.")
 
 
-@bp.post("/account/sessions/<string(length=64):id_hash>/end")
+@bp.post("/account/sessions/<slug:id_hash>/end")
 @signed_in
 def end_session(id_hash: str) -> ResponseReturnValue:
     """Sign out in one other place."""

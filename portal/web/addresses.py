@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from flask import current_app
 
+_DISGUISED = re.compile(r"%(?:[01][0-9a-f]|7f|2f|5c)", re.IGNORECASE)  # controls and slashes, for who decodes twice
 _PATH = re.compile(r"/(?![/\\])[!#-\[\]^-~]*", re.ASCII)  # visible ASCII without blanks, quotes and backslashes
 
 
@@ -20,7 +21,13 @@ def own_path(text: str | None) -> str | None:
     if not text or not _PATH.fullmatch(text):
         return None
     parts = urlsplit(text)
-    if parts.scheme or parts.netloc or "//" in parts.path or "/../" in f"{parts.path}/":
+    if (
+        parts.scheme
+        or parts.netloc
+        or "//" in parts.path
+        or "/../" in f"{parts.path}/"
+        or _DISGUISED.search(parts.path)
+    ):
         return None
     return text
 
