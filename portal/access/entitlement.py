@@ -98,23 +98,26 @@ _QUESTION = Question(
 
 def find_entitlement(client_id: str) -> Entitlement | None:
     """What the credential with this client id opens now; None when there is no such credential."""
-    rows = _rows(client_id)
+    rows = _rows(client_id, "")
     return _entitlement(rows) if rows else None
 
 
 def entitlement_for(client_id: str, secret: str) -> Entitlement | None:
     """What a credential opens now, for whoever knows its secret; None when there is no such pair.
 
-    An unknown client and a wrong secret take the same road: one query, one hash, one comparison (T3).
+    An unknown client and a wrong secret take the same road: one query, one hash, one comparison (T3). An answer is kept
+    for the pair, so that one which is quick to come tells nobody that others use this client.
     """
-    rows = _rows(client_id)
+    rows = _rows(client_id, credentials.hash_secret(secret))
     if not credentials.secret_matches(secret, rows[0].secret_hash if rows else None):
         return None
     return _entitlement(rows)
 
 
-def _rows(client_id: str) -> Sequence[Any]:
-    return _QUESTION.ask(client_id=client_id if credentials.can_be_client_id(client_id) else "")
+def _rows(client_id: str, asked_with: str) -> Sequence[Any]:
+    if not credentials.can_be_client_id(client_id):
+        return _QUESTION.ask(client_id="")
+    return _QUESTION.ask(kept_as=(client_id, asked_with), client_id=client_id)
 
 
 def _entitlement(rows: Sequence[Any]) -> Entitlement:

@@ -8,6 +8,7 @@ from portal.oauth import documents
 from portal.oauth.endpoints import EXTENSION
 from portal.oauth.failures import failures_for
 from portal.oauth.server import Server
+from portal.oauth.uses import Uses
 from portal.web.machines import Portico
 
 
@@ -19,7 +20,7 @@ def set_up(app: Portico, settings: Settings) -> None:
         raise BadSettings(str(error)) from None
     failures = failures_for(settings.token_limit, settings.rate_limit_storage)
     app.extensions[EXTENSION] = {
-        "server": Server(issuer=settings.base_url, keys=keys, failures=failures),
+        "server": Server(issuer=settings.base_url, keys=keys, failures=failures, uses=Uses(app)),
         "keys": documents.document(keys.public()),
         "metadata": documents.document(documents.metadata(settings.base_url)),
     }

@@ -5,27 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-import structlog
 from authlib.oauth2 import AuthorizationServer
 from authlib.oauth2.rfc6749 import ClientCredentialsGrant, InvalidRequestError, OAuth2Error
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from flask import Response, json
-from sqlalchemy.exc import OperationalError
 
 from portal import credentials
 from portal.access import Entitlement
-from portal.credentials import USE_NOTED_EVERY, SigningKeys
-from portal.db import now, transaction
+from portal.credentials import SigningKeys
+from portal.db import transaction
 from portal.events import EventKind, record
 from portal.oauth import tokens
 from portal.oauth.clients import Client, authenticate
 from portal.oauth.failures import Failures
 from portal.oauth.forms import OAuthForm
 from portal.oauth.tokens import AccessToken
+from portal.oauth.uses import Uses
 
 CLIENT_CREDENTIALS = "client_credentials"
-log = structlog.get_logger(__name__)
 
 
 class UnsupportedGrantType(OAuth2Error):
@@ -96,11 +94,12 @@ class Revocation(RevocationEndpoint):
 class Server(AuthorizationServer):
     """Portico as authorization server."""
 
-    def __init__(self, *, issuer: str, keys: SigningKeys, failures: Failures) -> None:
+    def __init__(self, *, issuer: str, keys: SigningKeys, failures: Failures, uses: Uses) -> None:
         super().__init__()
         self.issuer = issuer
         self.keys = keys
         self.failures = failures
+        self.uses = uses
         self.register_endpoint(Introspection)
         self.register_endpoint(Revocation)
 
@@ -140,7 +139,7 @@ class Server(AuthorizationServer):
 
     def save_token(self, _token: dict[str, Any], request: OAuthForm) -> None:
         """Keep nothing of the token; note once a minute that the credential is in use."""
-        note_use(request.client.entitlement)
+        self.uses.note(request.client.entitlement)
 
     def handle_response(self, status: int, body: Any, headers: Any) -> Response:
         """An answer as Flask gives it."""
@@ -148,19 +147,6 @@ class Server(AuthorizationServer):
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Nobody listens: what happens is recorded where it happens."""
-
-
-def note_use(entitlement: Entitlement) -> None:
-    """Remember the use of a credential, at most once a minute. A busy database does not stop a token."""
-    moment = now()
-    last = entitlement.last_used_at
-    if last is not None and moment - last < USE_NOTED_EVERY:
-        return
-    try:
-        with transaction():
-            credentials.note_use(entitlement.credential_id, at=moment)
-    except OperationalError as error:
-        log.warning("last_use_not_noted", error=str(error.orig)[:200])
 
 
 def _need_token(request: OAuthForm) -> None:

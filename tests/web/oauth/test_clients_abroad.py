@@ -8,10 +8,7 @@ import httpx
 import pytest
 import requests
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
-from oauthlib.oauth2 import (  # type: ignore[import-untyped]
-    BackendApplicationClient,
-    InvalidClientError,
-)
+from oauthlib.oauth2 import BackendApplicationClient, InvalidClientError
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
