@@ -49,7 +49,16 @@ class Shelf:
     count: int | None = None
 
 
+@dataclass(frozen=True)
+class Matches:
+    """What a search finds. ``few`` are the ids of all that match, or None when there are more than ``FEW``."""
+
+    expression: str
+    few: Sequence[int] | None
+
+
 EMPTY_SHELF = Shelf((), None, 0)
+NO_MATCHES = Matches(NOTHING, ())
 
 
 def browse(
@@ -63,8 +72,8 @@ def browse(
     size: int = PAGE,
 ) -> Shelf:
     """Visible products that fit, at most ``size`` of those after the product with the id ``after``."""
-    expression = narrowest_expression(search, tag)
-    if expression == NOTHING or UNWANTED.search(category) or (auth_method and auth_method not in set(AuthMethod)):
+    found = find_matches(search, tag)
+    if found == NO_MATCHES or UNWANTED.search(category) or (auth_method and auth_method not in set(AuthMethod)):
         return EMPTY_SHELF
     size = min(max(size, 1), 100)
     conditions: list[ColumnElement[bool]] = [is_on_a_shelf(catalogue)]
@@ -72,11 +81,13 @@ def browse(
         conditions.append(ApiProduct.category == category)
     if auth_method:
         conditions.append(ApiProduct.auth_method == AuthMethod(auth_method))
-    few = _few(expression, catalogue, category)
+    few = found.few if found is not None else None
+    if few is None:
+        few = _few(catalogue, category)
     if few is not None:
-        return _page_of_few(few, conditions, expression, bool(search.strip()), after, size, catalogue)
-    if expression is not None:
-        return _page(_newest_matches(expression, conditions, after), size, catalogue)
+        return _page_of_few(few, conditions, found, bool(search.strip()), after, size, catalogue)
+    if found is not None:
+        return _page(_newest_matches(found.expression, conditions, after), size, catalogue)
     return _page(_by_name(conditions, after), size, catalogue)
 
 
@@ -92,17 +103,23 @@ def categories() -> Sequence[str]:
     return db.session.scalars(_CATEGORIES).all()
 
 
-def few_matches(expression: str) -> Sequence[int]:
-    """The ids of the products that match; when there are more than ``FEW``, some of them."""
-    return db.session.scalars(matching(expression).limit(FEW + 1)).all()
+def find_matches(search: str, tag: str = "") -> Matches | None:
+    """What a search finds; None when nothing is searched for.
+
+    Where whole words find very much already, beginnings of words would only cost more.
+    """
+    whole, beginnings = search_expression(search, tag, whole=True), search_expression(search, tag)
+    if whole is None or beginnings is None:
+        return None
+    if whole == NOTHING:
+        return NO_MATCHES
+    found = _matches(whole)
+    return found if found.few is None or beginnings == whole else _matches(beginnings)
 
 
-def narrowest_expression(search: str, tag: str = "") -> str | None:
-    """What to ask the index for. Where whole words find very much already, beginnings of words would only cost more."""
-    whole = search_expression(search, tag, whole=True)
-    if whole is None or whole == NOTHING or len(few_matches(whole)) > FEW:
-        return whole
-    return search_expression(search, tag)
+def _matches(expression: str) -> Matches:
+    ids = db.session.scalars(matching(expression).limit(FEW + 1)).all()
+    return Matches(expression, ids if len(ids) <= FEW else None)
 
 
 def newest_matches(expression: str) -> Select[Any]:
@@ -124,11 +141,9 @@ def is_open() -> TextClause:
     return text(f"api_product.{OPEN}")
 
 
-def _few(expression: str | None, catalogue: Catalogue | None, category: str) -> Sequence[int] | None:
+def _few(catalogue: Catalogue | None, category: str) -> Sequence[int] | None:
     """The ids of the first narrow choice, unless none is narrow."""
     narrow: list[Select[Any]] = []
-    if expression is not None:
-        narrow.append(matching(expression))
     if catalogue is not None:
         standing = catalogue_product.c
         narrow.append(select(standing.product_id).where(standing.catalogue_id == catalogue.id))
@@ -144,7 +159,7 @@ def _few(expression: str | None, catalogue: Catalogue | None, category: str) -> 
 def _page_of_few(
     few: Sequence[int],
     conditions: Sequence[ColumnElement[bool]],
-    expression: str | None,
+    found: Matches | None,
     ranked: bool,
     after: int | None,
     size: int,
@@ -153,9 +168,10 @@ def _page_of_few(
     """All that fit are put in order, which is cheap, and the page is cut out of that."""
     # By the ids alone: without statistics SQLite would think that going through a state or category is cheaper.
     query = select(ApiProduct.id).where(ApiProduct.id.in_(few), *conditions)
-    if expression is None:
+    if found is None:
         query = query.order_by(ApiProduct.sort_name + "", ApiProduct.id)
     else:
+        expression = found.expression
         query = query.join(INDEX, index_id() == ApiProduct.id).where(matches(expression))
         query = query.order_by(*(best_first(expression) if ranked else (ApiProduct.sort_name + "", ApiProduct.id)))
     ids = list(db.session.scalars(query))

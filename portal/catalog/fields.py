@@ -135,10 +135,12 @@ def period(value: Any, field: str) -> str:
 def tags(value: Any, field: str) -> list[str]:
     """Up to 20 short words, each once."""
     words = [line("A tag", 40)(word, field) for word in _listed(value, field)]
-    found = list({word.casefold(): word for word in reversed(words) if word}.values())[::-1]
+    found: dict[str, str] = {}
+    for word in filter(None, words):
+        found.setdefault(word.casefold(), word)
     if len(found) > 20:
         raise Invalid("A product has at most 20 tags.", field=field)
-    return found
+    return list(found.values())
 
 
 def scope_names(value: Any, field: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, text, tuple_
 from sqlalchemy.orm import selectinload
 
-from portal.catalog.browsing import FEW, few_matches, narrowest_expression
+from portal.catalog.browsing import NO_MATCHES, find_matches
 from portal.catalog.fields import SLUG
 from portal.catalog.models import (
     OPEN,
@@ -19,7 +19,7 @@ from portal.catalog.models import (
     catalogue_plan,
     catalogue_product,
 )
-from portal.catalog.search import INDEX, NOTHING, index_id, matches
+from portal.catalog.search import INDEX, index_id, matches
 from portal.db import db
 
 # Written out and not bound, so that the databases know that their partial indexes fit.
@@ -33,19 +33,18 @@ def products_page(
     search: str = "", state: ProductState | str = "", after: int | None = None, size: int = 50
 ) -> Sequence[ApiProduct]:
     """Products in every state by name, paged by key: at most ``size`` of those after the one with the id ``after``."""
-    expression = narrowest_expression(search)
-    if expression == NOTHING or (state and state not in set(ProductState)):
+    found = find_matches(search)
+    if found == NO_MATCHES or (state and state not in set(ProductState)):
         return []
     query = select(ApiProduct).options(selectinload(ApiProduct.owners)).limit(min(max(size, 1), 200))
     if state:
         query = query.where(text(STATE_IS[ProductState(state)]))
-    if expression is not None:
-        found = few_matches(expression)
-        if len(found) > FEW:  # too many to sort: the newest first
-            query = query.join(INDEX, index_id() == ApiProduct.id).where(matches(expression))
+    if found is not None:
+        if found.few is None:  # too many to sort: the newest first
+            query = query.join(INDEX, index_id() == ApiProduct.id).where(matches(found.expression))
             query = query.order_by(index_id().desc())
             return db.session.scalars(query.where(index_id() < after) if after else query).all()
-        query = query.where(ApiProduct.id.in_(found))
+        query = query.where(ApiProduct.id.in_(found.few))
     if after and (last := db.session.get(ApiProduct, after)) is not None:
         query = query.where(tuple_(ApiProduct.sort_name, ApiProduct.id) > (last.sort_name, last.id))
     return db.session.scalars(query.order_by(ApiProduct.sort_name, ApiProduct.id)).all()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Select, TextClause, column, literal_column, select, table, text
@@ -25,6 +25,7 @@ QUERY_LENGTH = 400
 QUERY_WORDS = 8
 BODY_WORDS = 4_000
 PRODUCT_TEXT = 20_000
+BATCH = 500
 NOTHING = ""
 
 INDEX = table("product_search", column("rowid", Integer), column("product_id", Integer))
@@ -35,24 +36,28 @@ INDEX = table("product_search", column("rowid", Integer), column("product_id", I
 
 def index_product(product: ApiProduct) -> None:
     """Let a stored product be found by what it says now. Part of the transaction that changed it."""
-    parameters = {"id": product.id, **_prepared(product, _documents(product))}
-    for statement in _WRITE_SQLITE if on_sqlite() else _WRITE_POSTGRESQL:
-        db.session.execute(statement, parameters)
+    _write([product])
 
 
 def rebuild_index() -> int:
     """Index every product anew, for data that came into the tables by another way; says how many there are."""
-    products = db.session.scalars(select(ApiProduct).order_by(ApiProduct.id)).yield_per(500)
-    indexed = 0
-    for product in products:
-        index_product(product)
-        indexed += 1
+    indexed, last = 0, 0
+    while products := db.session.scalars(
+        select(ApiProduct).where(ApiProduct.id > last).order_by(ApiProduct.id).limit(BATCH)
+    ).all():
+        _write(products)
+        indexed, last = indexed + len(products), products[-1].id
     return indexed
 
 
-def _documents(product: ApiProduct) -> list[str]:
-    query = select(ApiDescription.search_text).where(ApiDescription.product_id == product.id)
-    return list(db.session.scalars(query.order_by(ApiDescription.id)))
+def _write(products: Sequence[ApiProduct]) -> None:
+    documents: dict[int, list[str]] = {product.id: [] for product in products}
+    query = select(ApiDescription.product_id, ApiDescription.search_text).order_by(ApiDescription.id)
+    for product_id, words in db.session.execute(query.where(ApiDescription.product_id.in_(documents))):
+        documents[product_id].append(words)
+    rows = [{"id": product.id, **_prepared(product, documents[product.id])} for product in products]
+    for statement in _WRITE_SQLITE if on_sqlite() else _WRITE_POSTGRESQL:
+        db.session.execute(statement, rows)
 
 
 def _prepared(product: ApiProduct, documents: Iterable[str]) -> dict[str, str]:
