@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.models import (
@@ -79,7 +79,7 @@ def queue(
     """
     query = select(AccessRequest).where(_visible_to(seen_by), *_among_few(seen_by))
     if mine:
-        query = query.where(_waits_for(seen_by))
+        query = query.where(*_waits_for(seen_by))
     if search.strip():
         query = query.where(_matches(search.strip()))
     if status == RequestStatus.PENDING and before_id is None:
@@ -92,13 +92,13 @@ def queue(
 
 def count_waiting_for(person: User, *, most: int = 100) -> int:
     """How many requests wait for this person; counts to ``most`` and no further."""
-    waiting = select(AccessRequest.id).where(*_among_few(person), _waits_for(person))
+    waiting = select(AccessRequest.id).where(*_waits_for(person))
     return db.session.scalar(select(func.count()).select_from(waiting.limit(most).subquery())) or 0
 
 
 def oldest_waiting_for(person: User) -> datetime | None:
     """Since when the oldest request waits for this person."""
-    query = select(AccessRequest.submitted_at).where(*_among_few(person), _waits_for(person))
+    query = select(AccessRequest.submitted_at).where(*_waits_for(person))
     return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
 
 
@@ -152,36 +152,48 @@ def _visible_to(person: User) -> ColumnElement[bool]:
     own = AccessRequest.requester_id == person.id
     if not person.may(Right.SEE_REQUESTS):
         return own
-    asked = select(StageAssignee.id).join(ReviewStage).where(ReviewStage.request_id == AccessRequest.id)
-    owned = select(RequestItem.id).join(product_owner, product_owner.c.product_id == RequestItem.product_id)
-    owned = owned.where(RequestItem.request_id == AccessRequest.id, product_owner.c.user_id == person.id)
-    return or_(own, _some(asked.where(StageAssignee.user_id == person.id)), _some(owned))
+    return or_(own, _some(_stages_asking(person)), _some(_items_owned_by(person)))
 
 
 def _among_few(person: User) -> list[ColumnElement[bool]]:
     """For whoever may see few requests, exactly those: looking through all the others for a page would take long."""
     if person.may(Right.SEE_ALL_REQUESTS) or not person.may(Right.SEE_REQUESTS):
         return []
-    keys = _keys_for(person)
-    found = db.session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery())) or 0
-    return [AccessRequest.id.in_(keys)] if found <= FEW else []
-
-
-def _keys_for(person: User) -> CompoundSelect[tuple[int]]:
     own = select(AccessRequest.id).where(AccessRequest.requester_id == person.id)
-    asked = select(ReviewStage.request_id).join(StageAssignee).where(StageAssignee.user_id == person.id)
     owned = (
         select(RequestItem.request_id)
         .join(product_owner, product_owner.c.product_id == RequestItem.product_id)
         .where(product_owner.c.user_id == person.id)
     )
-    return union_all(own, asked, owned)
+    return _if_few(union_all(own, _asking(person), owned))
 
 
-def _waits_for(person: User) -> ColumnElement[bool]:
-    asked = select(ReviewStage.id).join(StageAssignee).where(ReviewStage.request_id == AccessRequest.id)
-    asked = asked.where(ReviewStage.state == StageState.OPEN, StageAssignee.user_id == person.id)
-    return and_(AccessRequest.status == RequestStatus.PENDING, _some(asked))
+def _if_few(keys: Select[Any] | CompoundSelect[Any]) -> list[ColumnElement[bool]]:
+    found = db.session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery())) or 0
+    return [AccessRequest.id.in_(keys)] if found <= FEW else []
+
+
+def _asking(person: User) -> Select[Any]:
+    return select(ReviewStage.request_id).join(StageAssignee).where(StageAssignee.user_id == person.id)
+
+
+def _waits_for(person: User) -> list[ColumnElement[bool]]:
+    open_stages = _stages_asking(person).where(ReviewStage.state == StageState.OPEN)
+    return [AccessRequest.status == RequestStatus.PENDING, _some(open_stages), *_if_few(_asking(person))]
+
+
+def _stages_asking(person: User) -> Select[Any]:
+    """The stages of a request that this person is asked to answer; found from the request, never from the person."""
+    asked = select(StageAssignee.id).where(StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id)
+    return select(ReviewStage.id).where(ReviewStage.request_id == AccessRequest.id, asked.exists())
+
+
+def _items_owned_by(person: User) -> Select[Any]:
+    """The items of a request whose product this person owns."""
+    mine = select(product_owner.c.user_id).where(
+        product_owner.c.product_id == RequestItem.product_id, product_owner.c.user_id == person.id
+    )
+    return select(RequestItem.id).where(RequestItem.request_id == AccessRequest.id, mine.exists())
 
 
 def _some(rows: Select[Any]) -> ColumnElement[bool]:

@@ -1,0 +1,92 @@
+"""``make bench``: measure everything that performance is promised for, and write docs/performance.md.
+
+``--quick`` looks briefly at small sizes and writes nothing; ``--full`` loads a million decided requests and five
+million events. ``--only P3,P7`` and ``--database sqlite`` measure a part, and write nothing either.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.bench import installations, measure, pages, report, rooms
+from tests.bench.installations import POSTGRESQL, QUICK, SMALL, SQLITE, Installation, Sizes
+from tests.bench.report import Figure
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+OVER_HTTP: dict[str, Callable[[pages.Ours], list[Figure]]] = {
+    "P1": pages.protocol,
+    "P3": pages.catalogue,
+    "P4": pages.full_text,
+    "P7": pages.lists,
+}
+IN_ROOMS: dict[str, Callable[[Installation], list[Figure]]] = {"P5": rooms.rooms}
+TOGETHER = {"P2": "P1", "P6": "P5"}
+
+
+def main() -> None:
+    """Measure and tell."""
+    wanted = _arguments()
+    sizes = QUICK if wanted.quick else installations.FULL if wanted.full else installations.USUAL
+    if wanted.quick:
+        measure.effort.rounds, measure.effort.seconds = 3, 0.2
+    only = {TOGETHER.get(name, name) for name in wanted.only.split(",") if name}
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
+        for database in (SQLITE, POSTGRESQL):
+            if wanted.database.lower() in database.lower():
+                figures += list(_measure(database, sizes, Path(folder), only))
+    figures.sort(key=lambda figure: int(figure.number[1:]))
+    print(f"\n{report.machine()}. Sizes: {sizes}.\n\n{report.table(figures)}")
+    if not (wanted.quick or only or wanted.database):
+        report.write(PAGE, figures, sizes=str(sizes), moment=datetime.now(UTC))
+        print(f"\nWritten to {PAGE.name}.")
+
+
+def _measure(database: str, sizes: Sizes, folder: Path, only: set[str]) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        small = stack.enter_context(installations.installed(database, "small", SMALL, folder))
+        if not only or only & set(OVER_HTTP):
+            yield from _measure_over_http(small, sizes, folder, only)
+        for name, figures_of in IN_ROOMS.items():
+            if not only or name in only:
+                yield from _told(f"{name} on {database}", lambda act=figures_of: act(small))  # type: ignore[misc]
+
+
+def _measure_over_http(small: Installation, sizes: Sizes, folder: Path, only: set[str]) -> Iterator[Figure]:
+    with ExitStack() as stack:
+        began = time.monotonic()
+        large = stack.enter_context(installations.installed(small.database, "large", sizes, folder))
+        print(f"{small.database} filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
+        ours = stack.enter_context(pages.running(small.database, {"small": small, "large": large}))
+        for name, figures_of in OVER_HTTP.items():
+            if not only or name in only:
+                yield from _told(f"{name} on {small.database}", lambda act=figures_of: act(ours))  # type: ignore[misc]
+
+
+def _told(what: str, act: Callable[[], list[Figure]]) -> list[Figure]:
+    began = time.monotonic()
+    figures = act()
+    print(f"{what} measured in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    for figure in figures:
+        print("   " + " | ".join(figure.cells), file=sys.stderr, flush=True)
+    return figures
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Measure Portico against its floors.")
+    parser.add_argument("--quick", action="store_true", help="small sizes, a brief look, nothing written")
+    parser.add_argument("--full", action="store_true", help="the largest sizes")
+    parser.add_argument("--only", default="", help="some figures only, such as P3,P7")
+    parser.add_argument("--database", default="", help="sqlite or postgresql; both when not named")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
