@@ -42,7 +42,7 @@ class Portico:
                 return found
             time.sleep(0.1)
         raise AssertionError(
-            f"{address} got {len(found)} mails instead of {at_least}: {[str(m['Subject']) for m in found]}"
+            f"{address} got {len(found)} mails instead of {at_least}: {[mail.subject for mail in found]}"
         )
 
 

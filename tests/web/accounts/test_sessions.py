@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from portal import accounts
 from portal.accounts import RoleName, WebSession
@@ -224,7 +224,7 @@ def test_a_page_in_flight_does_not_bring_an_ended_session_back(browser, app):
 
     def end_meanwhile(response):
         with db.engine.begin() as connection:
-            connection.execute(WebSession.__table__.delete())
+            connection.execute(delete(WebSession))
         return response
 
     app.after_request_funcs.setdefault(None, []).insert(0, end_meanwhile)
