@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from flask import Blueprint, Response, make_response, request, url_for
 from flask.typing import ResponseReturnValue
+from markupsafe import Markup
 
 from portal import catalog, policies
 from portal.catalog import ApiDescription, ApiProduct, Catalogue, Offer
@@ -41,7 +42,7 @@ def show(catalogue: str, product: str) -> ResponseReturnValue:
     return render(
         "live/product/show.html",
         **_frame(it, shelf, "overview"),
-        overview=catalog.render(_without_title(it)),
+        overview=rendered(_without_title(it)),
         offered=_offered(it, shelf),
         others=[other for other in catalog.catalogues_of(it) if other.id != shelf.id],
     )
@@ -126,6 +127,11 @@ def download(catalogue: str, product: str) -> ResponseReturnValue:
     return answer
 
 
+def rendered(text: str) -> Markup:
+    """Markdown as safe HTML, in which code that scrolls sideways can be reached by keyboard."""
+    return Markup(catalog.render(text).replace("<pre>", '<pre tabindex="0">'))  # noqa: S704 - cleaned, and our own attribute
+
+
 def _visible(catalogue: str, product: str) -> tuple[ApiProduct, Catalogue]:
     """The product as this catalogue shows it; else 404, for drafts and what is retired too (B13, B14)."""
     return found(catalog.find_visible_product(product, catalogue_slug=catalogue))
@@ -140,7 +146,7 @@ def _frame(product: ApiProduct, shelf: Catalogue, part: str) -> dict[str, Any]:
         "part": part,
         "address": {"catalogue": shelf.slug, "product": product.slug},
         "sign_in": url_for("security.login", next=request.full_path.rstrip("?")),
-        "markdown": catalog.render,
+        "markdown": rendered,
     }
 
 

@@ -32,9 +32,12 @@
     defaultModelsExpandDepth: large ? -1 : 0,
     defaultModelExpandDepth: 2,
     filter: true,
-    deepLinking: true,
+    deepLinking: false, // its links stand inside of buttons, which no screen reader can tell apart
     syntaxHighlight: { activated: !large, theme: "nord" },
-    onComplete: () => wait?.remove(),
+    onComplete: () => {
+      wait?.remove();
+      for (const main of place.querySelectorAll("main")) main.setAttribute("role", "presentation"); // the page has one
+    },
     onFailure: () => {
       if (wait) wait.textContent = "The reference could not be loaded. The documentation lists every operation.";
     },
