@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import Length
+from wtforms.validators import DataRequired, Length
 
 from portal import access
 from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
@@ -22,11 +22,20 @@ PAGE_SIZE = 50
 ALL = "all"
 
 
-class DecisionForm(FlaskForm):
-    """A reviewer's answer to one request; ``seen`` is the content that was on the screen."""
+class ApproveForm(FlaskForm):
+    """A reviewer's yes; ``seen`` is the content that was on the screen."""
 
     comment = TextAreaField("Comment", validators=[Length(max=access.LONGEST_COMMENT)])
-    reason = TextAreaField("Reason", validators=[Length(max=access.LONGEST_COMMENT)])
+    seen = StringField()
+
+
+class RejectForm(FlaskForm):
+    """A reviewer's no, which needs a reason; ``seen`` is the content that was on the screen."""
+
+    reason = TextAreaField(
+        "Reason",
+        validators=[DataRequired("Give a reason: the requester will read it."), Length(max=access.LONGEST_COMMENT)],
+    )
     seen = StringField()
 
 
@@ -48,16 +57,16 @@ def index() -> ResponseReturnValue:
 @requires(Right.SEE_REQUESTS)
 def show(number: str) -> ResponseReturnValue:
     """Everything that is needed to decide one request, and its history."""
-    return _show(_find(number), DecisionForm())
+    return _show(_find(number))
 
 
 @bp.post("/access-requests/<number:number>/approve")
 @requires(Right.DECIDE_REQUESTS)
 def approve(number: str) -> ResponseReturnValue:
     """Give this reviewer's yes; the answer is the row, or the request's page."""
-    asked, form = _find(number), DecisionForm()
+    asked, form = _find(number), ApproveForm()
     if not form.validate():
-        return _show(asked, form, status=422)
+        return _show(asked, approving=form, status=422)
     try:
         with transaction():
             access.approve(asked, by=current_person(), comment=form.comment.data or "", seen=form.seen.data or "")
@@ -70,15 +79,12 @@ def approve(number: str) -> ResponseReturnValue:
 @requires(Right.DECIDE_REQUESTS)
 def reject(number: str) -> ResponseReturnValue:
     """Give this reviewer's no, with the reason that the requester will read."""
-    asked, form = _find(number), DecisionForm()
+    asked, form = _find(number), RejectForm()
     if not form.validate():
-        return _show(asked, form, status=422)
+        return _show(asked, rejecting=form, status=422)
     try:
         with transaction():
             access.reject(asked, by=current_person(), reason=form.reason.data or "", seen=form.seen.data or "")
-    except Invalid as refusal:
-        form.reason.errors = [refusal.message]
-        return _show(_find(number), form, status=422)
     except Conflict as stale:
         return _stale(number, stale)
     return _decided(number, f"{number} has been rejected.")
@@ -150,13 +156,20 @@ def _next_key(rows: list[AccessRequest], wanted: str) -> dict[str, int]:
     return {"after" if wanted == RequestStatus.PENDING else "before": rows[-1].id}
 
 
-def _show(asked: AccessRequest, form: DecisionForm, *, status: int = 200) -> ResponseReturnValue:
+def _show(
+    asked: AccessRequest,
+    *,
+    approving: ApproveForm | None = None,
+    rejecting: RejectForm | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
     person = current_person()
     return render(
         "admin/access_requests/show.html",
         status=status,
         asked=asked,
-        form=form,
+        approving=approving or ApproveForm(formdata=None),
+        rejecting=rejecting or RejectForm(formdata=None),
         may_decide=access.may_decide(asked, person),
         path=access.path_of(asked),
         history=access.history_of(asked),
@@ -181,7 +194,7 @@ def _row(number: str, status: int = 200) -> ResponseReturnValue:
 def _stale(number: str, stale: Conflict) -> ResponseReturnValue:
     """409: what happened meanwhile, on the page of the request as it is now."""
     flash(stale.message, "warning")
-    return _show(_find(number), DecisionForm(formdata=None), status=409)
+    return _show(_find(number), status=409)
 
 
 def _find(number: str) -> AccessRequest:

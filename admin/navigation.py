@@ -10,7 +10,6 @@ from portal import access
 from portal.accounts import Right, User
 
 MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
-    ("Work", [("Dashboard", "admin.dashboard.show", Right.USE_ADMIN)]),
     (
         "API Consumers",
         [

@@ -213,7 +213,7 @@ def test_the_queue_is_paged_by_key_oldest_first(browser, owner, monkeypatch):
     seen = [page.texts("th[scope=row] a")]
 
     for _ in range(2):
-        page = page.follow("Next")
+        page = page.follow("Next page")
         seen.append(page.texts("th[scope=row] a"))
 
     assert [n for numbers in seen for n in numbers] == [r.number for r in requests]

@@ -84,4 +84,4 @@ def test_the_list_is_searched_and_paged_with_a_constant_number_of_queries(browse
     monkeypatch.setattr("admin.apps.PAGE_SIZE", 4)
     first = administrator.get("/admin/apps", query_string={"q": "track"})
     assert first.texts("tbody th") == [f"Tracker {n}" for n in range(4)]
-    assert first.follow("Next").texts("tbody th") == [f"Tracker {n}" for n in range(4, 8)]
+    assert first.follow("Next page").texts("tbody th") == [f"Tracker {n}" for n in range(4, 8)]
