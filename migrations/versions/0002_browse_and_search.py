@@ -4,9 +4,8 @@ The table ``product_search`` differs between the databases (FTS5 on SQLite, tsve
 models do not describe it; ``portal/catalog/search.py`` is the only place that knows it.
 """
 
-from alembic import op
 import sqlalchemy as sa
-
+from alembic import op
 
 revision = "0002"
 down_revision = "0001"

@@ -19,7 +19,7 @@ def reviewers_for(owners: Iterable[User], *, requester: User) -> Sequence[User]:
 
 
 def may_answer(person: User, *, assigned: Iterable[User], requester: User) -> bool:
-    """Whether this person may answer now: asked and still qualified; or, when nobody who was asked is, an administrator."""
+    """Whether this person may answer now: asked and still qualified; or, where nobody asked is, an administrator."""
     if person.id == requester.id or not person.active:
         return False
     qualified = _qualified(assigned, requester)

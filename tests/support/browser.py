@@ -55,7 +55,7 @@ class Page:
         return any(_name_of(b) == label for b in self._buttons(within))
 
     def press(self, label: str, *, within: str = "body", htmx: bool = False, **values: Any) -> Page:
-        """Press the button that reads so, with fields filled by their label (or name): ``press("Save", **{"Name": "x"})``."""
+        """Press the button that reads so, with fields filled by label or name: ``press("Save", **{"Name": "x"})``."""
         for button in self._buttons(within):
             if _name_of(button) == label:
                 return self._submit(button, values, htmx)
