@@ -9,30 +9,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask.ctx import RequestContext
 from flask.sessions import SecureCookieSession
 from flask.typing import ResponseReturnValue
 
-from portal.web.headers import ALWAYS, TRANSPORT_SECURITY
-from portal.web.observe import identify, say_id
+from portal.web.headers import TRANSPORT_SECURITY
+from portal.web.observe import identify
 from portal.web.operations import count_answer, start_clock
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
+HEADERS = (
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+)
+
+
 class Portico(Flask):
     """The application, with a short road for the paths in ``machine_paths``."""
 
     machine_paths: frozenset[str] = frozenset()
-    machine_headers: tuple[tuple[str, str], ...] = tuple(ALWAYS.items())
+    machine_headers: tuple[tuple[str, str], ...] = HEADERS
 
     def open_to_machines(self, *paths: str) -> None:
         """Let requests to exactly these paths take the short road."""
         self.machine_paths = self.machine_paths | frozenset(paths)
         if self.config["PORTICO"].is_secure:
-            self.machine_headers = (*ALWAYS.items(), ("Strict-Transport-Security", TRANSPORT_SECURITY))
+            self.machine_headers = (*HEADERS, ("Strict-Transport-Security", TRANSPORT_SECURITY))
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
         """A request's context; for a machine with an empty session, so that none is looked for."""
@@ -53,7 +60,7 @@ class Portico(Flask):
         if request.path not in self.machine_paths:
             return super().process_response(response)
         headers = response.headers
-        headers.extend(self.machine_headers)
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
-        return count_answer(say_id(response))
+        headers.extend((*self.machine_headers, ("X-Request-ID", g.request_id)))
+        return count_answer(response)

@@ -302,7 +302,7 @@ def test_T6_and_trap_4_nothing_is_taken_from_the_address(app, program, where):
 
 
 @pytest.mark.parametrize("where", ["token", "introspect", "revoke"])
-@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD"])
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "PROPFIND"])
 def test_T6_only_post_is_taken(app, program, where, method):
     answer = send(app, method, f"/oauth/{where}", headers=basic(program.id, program.secret), query_string=GRANT)
 
