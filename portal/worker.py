@@ -237,8 +237,8 @@ def run(app: Flask, stop: threading.Event) -> None:
     thread = threading.Thread(target=worker.work, name="portico-worker", daemon=True)
     thread.start()
     log.info("worker_started", worker=worker.name)
-    while thread.is_alive() and not stop.wait(1.0):
-        pass
+    while thread.is_alive() and not stop.is_set():
+        time.sleep(0.2)  # and no waiting on the event: a signal's handler that sets it could wait for this very thread
     stop.set()
     thread.join(STOP_WITHIN_SECONDS)
     try:
