@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal.access.grants import cancel_unanswered, close_as_withdrawn, provision
+from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestStatus, ReviewStage, StageState
 from portal.accounts import Right, User
-from portal.db import db, lock
-from portal.errors import Conflict, Invalid, NotAllowed, NotFound, PortalError
+from portal.db import db
+from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.events import EventKind, record
 from portal.policies import may_answer
 
@@ -52,7 +52,11 @@ def approve(request: AccessRequest, *, by: User, comment: str = "", seen: str = 
 
     Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed.
     """
-    locked, mine = _locked_for_review(request, by, comment, seen)
+    return _say_yes(lock_request(request), by, comment, seen)
+
+
+def _say_yes(locked: AccessRequest, by: User, comment: str, seen: str = "") -> AccessRequest:
+    mine = _stages_to_answer(locked, by, comment, seen)
     for stage in mine:
         stage.close(StageState.APPROVED, by=by, comment=comment.strip())
         record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment.strip())
@@ -64,7 +68,11 @@ def reject(request: AccessRequest, *, by: User, reason: str, seen: str = "") -> 
     """Give this reviewer's no, which closes the request. Raises Invalid without a reason, and as ``approve`` does."""
     if not reason.strip():
         raise Invalid("Give a reason: the requester will read it.", field="reason")
-    locked, mine = _locked_for_review(request, by, reason, seen)
+    return _say_no(lock_request(request), by, reason, seen)
+
+
+def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "") -> AccessRequest:
+    mine = _stages_to_answer(locked, by, reason, seen)
     for stage in mine:
         stage.close(StageState.REJECTED, by=by, comment=reason.strip())
         record(EventKind.STAGE_REJECTED, subject=stage, by=by, reason=reason.strip())
@@ -76,7 +84,7 @@ def reject(request: AccessRequest, *, by: User, reason: str, seen: str = "") -> 
 
 def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
     """Take back one's own request. Raises NotAllowed for somebody else's, Conflict when it has been decided."""
-    locked = _locked(request)
+    locked = lock_request(request)
     if locked.requester_id != by.id:
         raise NotAllowed("Only the person who made a request can withdraw it.")
     if not locked.is_pending:
@@ -86,15 +94,15 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
 
 
 def approve_many(requests: Sequence[AccessRequest], *, by: User, comment: str = "") -> list[Outcome]:
-    """Approve each request that this person may approve, each judged and locked alone; one line for each (C143)."""
-    return _each(requests, lambda request: approve(request, by=by, comment=comment), "approved")
+    """Approve each request that this person may approve, each judged alone; one line for each (C143)."""
+    return _each(requests, lambda locked: _say_yes(locked, by, comment), "approved")
 
 
 def reject_many(requests: Sequence[AccessRequest], *, by: User, reason: str) -> list[Outcome]:
     """Reject each request that this person may reject, with one reason; one line for each (C143)."""
     if not reason.strip():
         raise Invalid("Give a reason: the requesters will read it.", field="reason")
-    return _each(requests, lambda request: reject(request, by=by, reason=reason), "rejected")
+    return _each(requests, lambda locked: _say_no(locked, by, reason), "rejected")
 
 
 def may_decide(request: AccessRequest, person: User) -> bool:
@@ -106,7 +114,7 @@ def _each(requests: Sequence[AccessRequest], act: Callable[[AccessRequest], Acce
     if len(requests) > MOST_AT_ONCE:
         raise Invalid(f"At most {MOST_AT_ONCE} requests can be decided at once.")
     outcomes = []
-    for request in sorted(requests, key=lambda r: r.id):  # one lock order for everybody
+    for request in lock_requests(requests):
         number = request.number
         try:
             with db.session.begin_nested():
@@ -129,19 +137,7 @@ def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
     )
 
 
-def _locked(request: AccessRequest) -> AccessRequest:
-    locked = lock(AccessRequest, request.id)
-    if locked is None:
-        raise NotFound("There is no such request.")
-    stages = select(ReviewStage).where(ReviewStage.request_id == locked.id)
-    db.session.scalars(stages.execution_options(populate_existing=True)).all()  # as they are now, not as once read
-    return locked
-
-
-def _locked_for_review(
-    request: AccessRequest, by: User, comment: str, seen: str
-) -> tuple[AccessRequest, list[ReviewStage]]:
-    locked = _locked(request)
+def _stages_to_answer(locked: AccessRequest, by: User, comment: str, seen: str) -> list[ReviewStage]:
     if len(comment) > LONGEST_COMMENT:
         raise Invalid(f"The text is longer than {LONGEST_COMMENT} characters.", field="comment")
     if locked.requester_id == by.id:
@@ -153,7 +149,7 @@ def _locked_for_review(
     mine = _stages_for(locked, by)
     if not (by.may(Right.DECIDE_REQUESTS) and mine):
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
-    return locked, mine
+    return mine
 
 
 def _stages_for(request: AccessRequest, person: User) -> list[ReviewStage]:

@@ -45,8 +45,8 @@ def provision(request: AccessRequest, *, by: User | None) -> Credential:
     _refuse_if_over(request)
     end_expired(request.app)
     credential = _credential_for(request, by)
-    for item in request.items:
-        grant = Grant(
+    grants = [
+        Grant(
             request=request,
             app=request.app,
             product=item.product,
@@ -55,8 +55,13 @@ def provision(request: AccessRequest, *, by: User | None) -> Credential:
             scopes=item.scopes,
             ends_at=credential.expires_at,
         )
-        db.session.add(grant)
-        record(EventKind.ACCESS_GRANTED, subject=grant, by=by, after={"scopes": item.scopes, "ends_at": grant.ends_at})
+        for item in request.items
+    ]
+    db.session.add_all(grants)
+    db.session.flush()
+    for grant in grants:
+        after = {"scopes": grant.scopes, "ends_at": grant.ends_at}
+        record(EventKind.ACCESS_GRANTED, subject=grant, by=by, after=after)
     request.credential = credential
     return credential
 

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import selectinload
 
 from portal import policies
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
@@ -26,6 +28,7 @@ from portal.access.rules import (
 )
 from portal.accounts import User
 from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct
 from portal.credentials import Credential
 from portal.db import db, lock
 from portal.errors import NotAllowed
@@ -95,6 +98,8 @@ def submit(
 
 def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     plan, products = items[0].plan, [item.product for item in items]
+    if not plan.auto_approve:
+        _load_owners(products)
     decision = policies.decide(plan, products, requester=ask.by)
     request = AccessRequest(
         batch=ask.batch,
@@ -117,6 +122,12 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     record(EventKind.REQUEST_SUBMITTED, subject=request, by=ask.by, reason=request.reason, after=_summary(request))
     settle(request, by=None, comment=decision.because)
     return request
+
+
+def _load_owners(products: Sequence[ApiProduct]) -> None:
+    """Read the owners of all products at once, and not of each when it is looked at."""
+    wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
+    db.session.scalars(wanted.options(selectinload(ApiProduct.owners))).all()
 
 
 def _stage(spec: policies.StageSpec) -> ReviewStage:
