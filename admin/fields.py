@@ -17,6 +17,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
+from wtforms.validators import ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget, TextInput
 
 from portal.errors import PortalError
@@ -97,6 +98,12 @@ class TickList(SelectMultipleField):
     def offer(self, things: Iterable[tuple[int, str]]) -> None:
         """Let these be chosen, by key and name."""
         self.choices = [SelectChoice(str(key), name) for key, name in things]
+
+    def pre_validate(self, _form: Any) -> None:
+        """Refuse what is not in the list; it may have gone since the page was drawn."""
+        listed = {key_of(choice.value) for choice in self.choices or []}
+        if not self.chosen <= listed:
+            raise ValidationError("One of these can no longer be chosen. Look at the list again.")
 
     @property
     def is_long(self) -> bool:

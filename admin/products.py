@@ -69,7 +69,8 @@ class ProductForm(EditForm):
         return values
 
 
-FIELDS = frozenset(vars(ProductForm)) - {"values"}
+PLAIN_FIELDS = ("name", "summary", "description", "category", "tags", "auth_method", "base_url", "featured")
+FIELDS = frozenset({*PLAIN_FIELDS, "slug", "scopes", "owners", "catalogues"})
 
 
 class MoveForm(EditForm):
@@ -82,7 +83,7 @@ class UploadForm(FlaskForm):
     """A file with an API description, and what it takes the place of."""
 
     file = FileField("File", [FileRequired("Choose a file.")])
-    replaces = SelectField("Takes the place of", coerce=str, choices=[])
+    replaces = SelectField("Takes the place of", choices=[], default="")
 
 
 @bp.get("/products")
@@ -206,7 +207,8 @@ def upload(product_id: int) -> ResponseReturnValue:
     if not form.validate():
         return _descriptions(product, form, status=422)
     try:
-        given = catalog.read_description(form.file.data.read(MOST_BYTES + 1))
+        with form.file.data.stream as file:
+            given = catalog.read_description(file.read(MOST_BYTES + 1))
         with transaction():
             kept = _keep(_find(product_id), given, form)
     except (Refused, Conflict) as refusal:
@@ -329,7 +331,7 @@ def _filled(product: ApiProduct) -> ProductForm:
 
 def _values_of(product: ApiProduct) -> dict[str, Any]:
     """What the form's fields say. Owners who can own no more are not among the choices, so they are left alone."""
-    values = {name: getattr(product, name) for name in FIELDS - {"slug", "catalogues", "owners", "scopes"}}
+    values = {name: getattr(product, name) for name in PLAIN_FIELDS}
     owners = [p.id for p in product.owners if p.active and RoleName.API_OWNER in p.role_names]
     scopes = [
         {"name": s["name"], "description": " ".join(str(s.get("description", "")).split())} for s in product.scopes

@@ -87,10 +87,9 @@ def find_catalogue_by_slug(slug: str) -> Catalogue | None:
 
 def plans_for(product: ApiProduct) -> Sequence[Plan]:
     """The plans that stand in a catalogue with the product, whatever the state of either."""
-    query = (
-        select(Plan)
-        .join(catalogue_plan, catalogue_plan.c.plan_id == Plan.id)
+    beside = (
+        select(catalogue_plan.c.plan_id)
         .join(catalogue_product, catalogue_product.c.catalogue_id == catalogue_plan.c.catalogue_id)
         .where(catalogue_product.c.product_id == product.id)
     )
-    return db.session.scalars(query.distinct().order_by(Plan.id)).all()
+    return db.session.scalars(select(Plan).where(Plan.id.in_(beside)).order_by(Plan.id)).all()
