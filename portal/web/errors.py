@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, g, jsonify, make_response, rende
 from flask_wtf.csrf import CSRFError
 from jinja2 import Template
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
@@ -26,6 +27,7 @@ def register_error_pages(app: Flask) -> None:
     app.register_error_handler(StaleDataError, _stale)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OperationalError, _database_away)
+    app.register_error_handler(NoConnectionFree, _database_away)
     app.register_error_handler(Exception, _broken)
 
 
@@ -77,8 +79,8 @@ def _http_error(error: HTTPException) -> Any:
     return answer
 
 
-def _database_away(error: OperationalError) -> Response:
-    log.error("database_unavailable", error=str(error.orig)[:300])
+def _database_away(error: OperationalError | NoConnectionFree) -> Response:
+    log.error("database_unavailable", error=str(getattr(error, "orig", error))[:300])
     answer = error_page(503)
     answer.headers["Retry-After"] = "5"
     return answer

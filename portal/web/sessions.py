@@ -14,6 +14,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, cast
 
@@ -21,7 +22,7 @@ import structlog
 from flask import Flask, Request, Response, current_app, request, session
 from flask.sessions import SessionInterface, SessionMixin
 from flask_login import user_logged_in, user_logged_out
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import OperationalError
 
 from portal.accounts import User, WebSession
@@ -163,7 +164,7 @@ class ServerSessions(SessionInterface):
 
     def _drop(self, app: Flask, mine: ServerSession, response: Response) -> None:
         if mine.row is not None:
-            with aside() as connection:
+            with _beside_the_page() as connection:
                 connection.execute(delete(WebSession).where(WebSession.id_hash == _hash(mine.given_id)))
         if mine.given_id:
             response.delete_cookie(self.get_cookie_name(app), **self._manners(app))
@@ -173,7 +174,7 @@ class ServerSessions(SessionInterface):
         moment = now()
         values = {"id_hash": mine.id_hash, "user_id": mine.user_id, "content": json.loads(mine.stored_form)}
         values |= {"created_at": moment, "seen_at": moment, "user_agent": _agent()}
-        with aside() as connection:
+        with _beside_the_page() as connection:
             if mine.row is not None:
                 connection.execute(delete(WebSession).where(WebSession.id_hash == _hash(mine.given_id)))
             connection.execute(insert(WebSession).values(values))
@@ -182,12 +183,12 @@ class ServerSessions(SessionInterface):
     def _keep(self, mine: ServerSession) -> None:
         """Change the row, and never make it again: it may have been ended while this page was drawn."""
         values = {"content": json.loads(mine.stored_form), "seen_at": now()}
-        with aside() as connection:
+        with _beside_the_page() as connection:
             connection.execute(update(WebSession).where(WebSession.id_hash == mine.id_hash).values(values))
 
     def _touch(self, mine: ServerSession) -> None:
         try:
-            with aside() as connection:
+            with _beside_the_page() as connection:
                 seen = update(WebSession).where(WebSession.id_hash == mine.id_hash)
                 connection.execute(seen.values(seen_at=now()))
         except OperationalError as error:  # the page is done; being seen a minute later is no reason to lose it
@@ -226,6 +227,16 @@ def _begin_anew(_app: Flask, user: User, **_extra: Any) -> None:
 
 def _end(_app: Flask, **_extra: Any) -> None:
     own_session().end()
+
+
+@contextmanager
+def _beside_the_page() -> Iterator[Connection]:
+    """A short write after the page is done. The page gives its connection back first: with more threads than
+    connections, each would hold one and wait for another's.
+    """
+    db.session.rollback()
+    with aside() as connection:
+        yield connection
 
 
 def _agent() -> str:
