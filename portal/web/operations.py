@@ -6,8 +6,6 @@ import os
 import time
 from functools import cache
 
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Blueprint, Flask, Response, abort, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -54,6 +52,8 @@ def alive() -> Response:
 @public
 def ready() -> Response:
     """Whether the database can be reached and has the schema that this code knows."""
+    from alembic.migration import MigrationContext  # half a second of every start, were it imported above
+
     try:
         db.session.execute(text("select 1"))
         current = MigrationContext.configure(db.session.connection()).get_current_revision()
@@ -82,6 +82,8 @@ def metrics() -> Response:
 @cache
 def newest_revision() -> str | None:
     """The schema version that this code needs."""
+    from alembic.script import ScriptDirectory
+
     return ScriptDirectory(str(data_path("migrations"))).get_current_head()
 
 
