@@ -3,50 +3,40 @@
 What is Flask-Security's: the flows, their forms' checks, argon2. What is ours: pages (``templates/security``), mails
 through the outbox, one transaction for each view, limits, and where people are sent afterwards. It speaks only to
 browsers here: no JSON, no tokens in headers, no "remember me".
+
+Its settings and words stand in ``sign_in_settings``, what we put in place of its parts in ``sign_in_seams``, the forms
+in ``sign_in_forms``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from functools import wraps
 from typing import Any
 
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
 from flask_login import user_logged_out
-from flask_security import (
-    Security,
-    SQLAlchemyUserDatastore,
-    password_changed,
-    password_reset,
-    user_authenticated,
-    user_confirmed,
-)
-from flask_security.mail_util import EmailValidateException, MailUtil
-from flask_security.password_util import PasswordUtil
+from flask_security import Security, password_changed, password_reset, user_authenticated, user_confirmed
 from flask_wtf import FlaskForm
-from itsdangerous import BadSignature, SignatureExpired
 from limits import parse
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal import accounts
 from portal.accounts import Role, User
 from portal.config import Settings
-from portal.db import db, now
-from portal.errors import Conflict, Invalid
+from portal.db import db
+from portal.errors import Conflict
 from portal.web import sign_in_forms as forms
 from portal.web.addresses import own_path, public_url
 from portal.web.answers import is_htmx
 from portal.web.limits import Counter, limits, of_account, of_address, times
 from portal.web.sessions import own_session, register_sessions
+from portal.web.sign_in_seams import Mails, Passwords, People, ResetLinks
+from portal.web.sign_in_settings import MAIL_TEMPLATES, MESSAGES, configuration
 from portal.web.writing import begin_writing, one_write, writing
 
-RESET_WITHIN = timedelta(hours=1)
-CONFIRM_WITHIN = timedelta(days=2)
 MAILS_TO_ONE_ADDRESS = parse("5 per hour")
 MAILS_FROM_ONE_ADDRESS = parse("60 per hour")
-MAIL_TEMPLATES = "emails/account/"
 ASKS_FOR_MAIL = frozenset({"security.forgot_password", "security.send_confirmation"})
 FORM_OF: dict[str, tuple[type[FlaskForm], str]] = {
     "security.login": (forms.SignInForm, "security/login_user.html"),
@@ -58,95 +48,9 @@ FORM_OF: dict[str, tuple[type[FlaskForm], str]] = {
 View = Callable[..., Any]
 
 
-class People(SQLAlchemyUserDatastore):
-    """Flask-Security's way to people. It never commits: the view's one transaction does (``portal.web.writing``)."""
-
-    def commit(self) -> None:
-        """Nothing: see the class."""
-
-    def find_user(self, case_insensitive: bool = False, **kwargs: Any) -> User | None:
-        """The person with this one attribute; addresses are stored in lower case."""
-        ((name, value),) = kwargs.items()
-        return db.session.scalars(select(User).where(getattr(User, name) == value)).unique().one_or_none()
-
-    def create_user(self, **kwargs: Any) -> User:
-        """A new consumer whose address is yet to be confirmed. Fields beyond these three are not looked at."""
-        begin_writing()
-        return accounts.add_person(
-            kwargs["email"], name=kwargs.get("name", ""), password_hash=kwargs["password"], confirmed=False
-        )
-
-
-class Mails(MailUtil):
-    """Mails about the account: into the outbox, in the transaction of what they tell."""
-
-    def send_mail(
-        self,
-        template: str,
-        subject: str,
-        recipient: str | tuple[str, str],
-        sender: str | tuple[str, str],
-        body: str | None,
-        html: str | None,
-        **context: Any,
-    ) -> None:
-        """Queue the mail for the person whom it is about."""
-        begin_writing()
-        kind = "account." + template.removeprefix(MAIL_TEMPLATES)
-        accounts.queue_mail(context["user"], kind=kind, subject=subject, text=body or "", html=html or "")
-
-    def normalize(self, email: str) -> str:
-        """The address in its one normal form."""
-        try:
-            return accounts.normal_address(email)
-        except Invalid as error:
-            raise EmailValidateException(error.message) from None
-
-    validate = normalize
-
-
-class Passwords(PasswordUtil):
-    """Which passwords are accepted: the rules of the accounts room."""
-
-    def normalize(self, password: str) -> str:
-        """The password as it is hashed."""
-        return accounts.normal_password(password)
-
-    def validate(self, password: str, is_register: bool, **kwargs: Any) -> tuple[list[str] | None, str]:
-        """What is wrong with a new password, and its normal form."""
-        person = kwargs.get("user")
-        email = kwargs.get("email") or getattr(person, "email", "")
-        name = kwargs.get("name") or getattr(person, "name", "")
-        problems = accounts.password_problems(password, email=email or "", name=name or "")
-        return problems or None, accounts.normal_password(password)
-
-
-class ResetLinks:
-    """Takes the place of Flask-Security's signed reset tokens, which a newer one or a sign-in does not end."""
-
-    def dumps(self, data: list[str]) -> str:
-        """A new reset for the person with this mark."""
-        begin_writing()
-        person = db.session.scalars(select(User).where(User.fs_uniquifier == data[0])).unique().one()
-        return accounts.open_reset(person)
-
-    def loads(self, token: str, max_age: float | None = None) -> list[str]:
-        """The mark of the person whose open reset this is."""
-        person = accounts.find_by_reset(token)
-        if person is None or person.reset_asked_at is None or not person.active:
-            raise BadSignature("There is no such open reset.")
-        if now() - person.reset_asked_at > timedelta(seconds=max_age or 0):
-            raise SignatureExpired("This reset is too old.")
-        return [person.fs_uniquifier]
-
-    def loads_unsafe(self, token: str) -> tuple[bool, None]:
-        """Nothing: a reset that has run out says nothing about anybody."""
-        return False, None
-
-
 def register_people(app: Flask, settings: Settings) -> None:
     """Make people known to the application."""
-    app.config.update(_configuration(settings))
+    app.config.update(configuration(settings))
     register_sessions(app, settings)
     security = Security(
         login_form=forms.SignInForm,
@@ -181,85 +85,6 @@ def form_again() -> Response | None:
     form.form_errors.append("This form was open for too long. Please send it again; what you typed is still here.")
     token = (request.view_args or {}).get("token")
     return make_response(render_template(template, form=form, reset_password_token=token), 400)
-
-
-def _configuration(settings: Settings) -> dict[str, Any]:
-    cheap = {"argon2__time_cost": 1, "argon2__memory_cost": 8, "argon2__parallelism": 1}
-    return {
-        "SESSION_PROTECTION": None,  # an address that changes on the way home is no thief; the id is long enough
-        "SECURITY_PASSWORD_SALT": settings.secret_key,
-        "SECURITY_PASSWORD_HASH": "argon2",
-        "SECURITY_PASSWORD_SCHEMES": ["argon2"],
-        "SECURITY_PASSWORD_HASH_PASSLIB_OPTIONS": cheap if settings.testing else {},
-        "SECURITY_HASHING_SCHEMES": ["hex_sha256"],  # marks inside signed links; no password comes near it
-        "SECURITY_DEPRECATED_HASHING_SCHEMES": [],
-        "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": _identity, "case_insensitive": False}}],
-        "SECURITY_DATETIME_FACTORY": now,
-        "SECURITY_STATIC_FOLDER": None,
-        "SECURITY_CLI_USERS_NAME": None,
-        "SECURITY_CLI_ROLES_NAME": None,
-        "SECURITY_API_ENABLED_METHODS": ["session"],
-        "SECURITY_FRESHNESS": timedelta(minutes=-1),
-        "SECURITY_LOGOUT_METHODS": ["POST"],
-        "SECURITY_REGISTERABLE": True,
-        "SECURITY_PASSWORD_CONFIRM_REQUIRED": False,
-        "SECURITY_CONFIRMABLE": True,
-        "SECURITY_CONFIRM_EMAIL_WITHIN": CONFIRM_WITHIN,
-        "SECURITY_RECOVERABLE": True,
-        "SECURITY_RESET_PASSWORD_WITHIN": RESET_WITHIN,
-        "SECURITY_CHANGEABLE": True,
-        "SECURITY_CHANGE_URL": "/account/password",
-        "SECURITY_RETURN_GENERIC_RESPONSES": True,
-        "SECURITY_POST_LOGIN_VIEW": "/",
-        "SECURITY_POST_LOGOUT_VIEW": "/",
-        "SECURITY_POST_REGISTER_VIEW": "/login",
-        "SECURITY_POST_CHANGE_VIEW": "/account",
-        **{f"SECURITY_EMAIL_SUBJECT_{name}": words for name, words in _SUBJECTS.items()},
-        **{f"SECURITY_{name}": MAIL_TEMPLATES + file for name, file in _MAILS.items()},
-        **{f"SECURITY_MSG_{name}": words for name, words in _MESSAGES.items()},
-    }
-
-
-_SUBJECTS = {
-    "REGISTER": "Your registration",
-    "CONFIRM": "Confirm your address",
-    "PASSWORD_RESET": "Choose a new password",
-    "PASSWORD_NOTICE": "Your password has been changed",
-    "PASSWORD_CHANGE_NOTICE": "Your password has been changed",
-}
-_MAILS = {
-    "REGISTER_EMAIL_TEMPLATE": "welcome",
-    "REGISTER_EMAIL_EXISTING_TEMPLATE": "welcome_existing",
-    "EMAIL_TEMPLATE_CONFIRM": "confirmation_instructions",
-    "EMAIL_TEMPLATE_PASSWORD_RESET": "reset_instructions",
-    "EMAIL_TEMPLATE_PASSWORD_RESET_NOTICE": "reset_notice",
-    "EMAIL_TEMPLATE_PASSWORD_CHANGE_NOTICE": "change_notice",
-}
-_MESSAGES = {
-    "GENERIC_AUTHN_FAILED": ("Email or password is wrong.", "error"),
-    "CONFIRM_REGISTRATION": ("We have sent a mail to %(email)s. Follow its link to confirm your address.", "success"),
-    "CONFIRMATION_REQUEST": (
-        "If %(email)s is waiting to be confirmed, a mail with a new link is on its way.",
-        "success",
-    ),
-    "PASSWORD_RESET_REQUEST": (
-        "If there is an account for %(email)s, a mail with a link is on its way. The link works once, for one hour.",
-        "success",
-    ),
-    "EMAIL_CONFIRMED": ("Your address is confirmed. You can sign in now.", "success"),
-    "ALREADY_CONFIRMED": ("Your address is already confirmed.", "info"),
-    "INVALID_CONFIRMATION_TOKEN": ("This link doesn't work. Ask for another.", "error"),
-    "CONFIRMATION_EXPIRED": ("This link is too old. Ask for another.", "error"),
-    "INVALID_RESET_PASSWORD_TOKEN": (
-        "This link has been used or replaced by a newer one, or you have signed in since. Ask for another.",
-        "error",
-    ),
-    "PASSWORD_RESET_EXPIRED": ("This link is too old. Ask for another.", "error"),
-    "PASSWORD_RESET_NO_LOGIN": ("Your new password is saved. Sign in with it.", "success"),
-    "PASSWORD_CHANGE": ("Your password is changed. All your other sessions have ended.", "success"),
-    "PASSWORD_IS_THE_SAME": ("That is your current password. Choose another.", "error"),
-    "INVALID_PASSWORD": ("That is not your current password.", "error"),
-}
 
 
 def _in_our_manner(endpoint: str, view: View) -> View:
@@ -329,7 +154,7 @@ def _hold_back(endpoint: str, counters: list[Counter]) -> None:
 
 def _registered_just_now() -> Response:
     """The same answer as to everybody: of two registrations at once, one is stored."""
-    flash(_MESSAGES["CONFIRM_REGISTRATION"][0] % {"email": request.form.get("email", "")}, "success")
+    flash(MESSAGES["CONFIRM_REGISTRATION"][0] % {"email": request.form.get("email", "")}, "success")
     return make_response(redirect("/login", 303))
 
 
@@ -355,13 +180,6 @@ def _tell_the_owner(form: FlaskForm) -> None:
         form.form_errors = ["Your address is not confirmed yet. Follow the link in our mail, or ask for another below."]
     else:
         form.form_errors = ["This account has been closed. An administrator can open it again."]
-
-
-def _identity(text: str) -> str | None:
-    try:
-        return accounts.normal_address(text)
-    except Invalid:
-        return None
 
 
 def _leave_out_principal(app: Flask) -> None:
