@@ -87,6 +87,7 @@ def clean(markup: str) -> str:
         attribute_filter=allowed,
         url_schemes=SCHEMES,
         link_rel="noopener nofollow",
+        set_tag_attribute_values={"pre": {"tabindex": "0"}},  # code that is too wide scrolls, by keyboard too
     )
 
 

@@ -30,7 +30,7 @@ def assert_harmless(text: str) -> None:
     seen = Seen(str(text))
     assert set(seen.elements) <= markdown.TAGS
     for name, value in seen.attributes:
-        assert name in ("href", "title", "rel", "start", "align")
+        assert name in ("href", "title", "rel", "start", "align") or (name, value) == ("tabindex", "0")
         if name == "href":
             assert re.match(r"https?://|mailto:|#", value, re.IGNORECASE)
 
@@ -55,6 +55,10 @@ def test_html_in_a_description_comes_out_as_markup_not_as_tags():
     )
 
     assert text == "<p>Hello <b>you</b><br>there</p><div>and you</div>"
+
+
+def test_code_can_be_scrolled_by_keyboard():
+    assert markdown.render("```\na\n```") == '<pre tabindex="0"><code>a\n</code></pre>\n'
 
 
 def test_tables_are_tables():
