@@ -260,3 +260,13 @@ def test_being_seen_is_noted_once_a_minute(browser):
         with count_queries() as counted:
             visitor.get("/account")
         assert len([s for s in counted if s.startswith("UPDATE web_session")]) == 1
+
+
+def test_files_and_health_ask_nobody_who_is_there(browser):
+    visitor = browser(make_user())
+
+    with count_queries() as counted:
+        visitor.client.get("/static/css/base.css").close()
+        visitor.client.get("/healthz")
+
+    assert counted == []
