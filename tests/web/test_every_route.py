@@ -114,8 +114,9 @@ def test_D8_every_page_carries_the_policy_and_nothing_inline(app, browser):
 
 def test_B11_no_get_changes_anything_and_method_overrides_are_ignored(app, browser):
     client = browser(make_user(RoleName.ADMINISTRATOR, RoleName.CONSUMER)).client
+    pages = {rule.rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or set())}
     for rule in app.url_map.iter_rules():
-        if rule.methods and "GET" not in rule.methods and "POST" in rule.methods:
+        if "POST" in (rule.methods or set()) and rule.rule not in pages:  # a page at the same address answers the GET
             for headers in ({}, {"X-HTTP-Method-Override": "POST"}):
                 path = f"{path_of(rule)}?_method=POST"
                 answer = contextvars.Context().run(client.get, path, headers=headers)
