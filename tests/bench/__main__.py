@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import installations, measure, pages, report, rooms
+from tests.bench import delivery, imports, installations, measure, pages, process, report, rooms
 from tests.bench.installations import POSTGRESQL, QUICK, SMALL, SQLITE, Installation, Sizes
 from tests.bench.report import Figure
 
@@ -26,7 +26,6 @@ OVER_HTTP: dict[str, Callable[[pages.Ours], list[Figure]]] = {
     "P4": pages.full_text,
     "P7": pages.lists,
 }
-IN_ROOMS: dict[str, Callable[[Installation], list[Figure]]] = {"P5": rooms.rooms}
 TOGETHER = {"P2": "P1", "P6": "P5"}
 
 
@@ -54,9 +53,23 @@ def _measure(database: str, sizes: Sizes, folder: Path, only: set[str]) -> Itera
         small = stack.enter_context(installations.installed(database, "small", SMALL, folder))
         if not only or only & set(OVER_HTTP):
             yield from _measure_over_http(small, sizes, folder, only)
-        for name, figures_of in IN_ROOMS.items():
+        for name, act in _by_itself(small, sizes, folder).items():
             if not only or name in only:
-                yield from _told(f"{name} on {database}", lambda act=figures_of: act(small))  # type: ignore[misc]
+                yield from _told(f"{name} on {database}", act)
+
+
+def _by_itself(it: Installation, sizes: Sizes, folder: Path) -> dict[str, Callable[[], list[Figure]]]:
+    """What is measured on the small installation alone."""
+    brief, whole = sizes is QUICK, sizes is installations.FULL
+    files = 8 if brief else 1_000 if whole else 40
+    acts: dict[str, Callable[[], list[Figure]]] = {
+        "P5": lambda: rooms.rooms(it),
+        "P9": lambda: delivery.delivery(it),
+        "P11": lambda: process.process(it, requests=1_000 if brief else 20_000 if whole else 6_000),
+    }
+    if it.database == SQLITE:  # reading files is the same on both
+        acts["P10"] = lambda: imports.imports(it, folder, most=files)
+    return acts
 
 
 def _measure_over_http(small: Installation, sizes: Sizes, folder: Path, only: set[str]) -> Iterator[Figure]:

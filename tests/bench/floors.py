@@ -80,13 +80,13 @@ def _drawn(app: Flask, path: str, session: str) -> tuple[Any, dict[str, Any]]:
         if hasattr(context.get("current_user"), "_get_current_object"):
             context["current_user"] = context["current_user"]._get_current_object()
         taken.append((template, context))
+        db.session.expunge_all()  # before the end of the request, which forgets what was read
 
     client = app.test_client()
     client.set_cookie("portico", session) if session != "-" else None
     with template_rendered.connected_to(take, app), app.app_context():
         answer = client.get(path)
         assert answer.status_code == 200, answer.text[:500]
-        db.session.expunge_all()
     return taken[-1]
 
 
