@@ -69,7 +69,7 @@ def register_people(app: Flask, settings: Settings) -> None:
     words = {"public_url": public_url, "site_name": settings.site_name, "site_url": settings.base_url}
     security.mail_context_processor(lambda: dict(words))
     security.login_manager.request_loader(lambda _request: None)  # no sign-in by header or query
-    _leave_out_principal(app)
+    _leave_out_idlers(app)
     for endpoint in [name for name in app.view_functions if name.startswith("security.")]:
         app.view_functions[endpoint] = _in_our_manner(endpoint, app.view_functions[endpoint])
     for signal, listener in LISTENERS:
@@ -182,10 +182,14 @@ def _tell_the_owner(form: FlaskForm) -> None:
         form.form_errors = ["This account has been closed. An administrator can open it again."]
 
 
-def _leave_out_principal(app: Flask) -> None:
-    """Flask-Principal would load the person at every request, files and token calls included; nothing here asks it."""
-    before = app.before_request_funcs.get(None, [])
+def _leave_out_idlers(app: Flask) -> None:
+    """Take away what would read the session at every request, files and health checks included, for nothing here.
+
+    Flask-Principal loads the person, whom nobody asks; Flask-Login looks whether "remember me" was ticked.
+    """
+    before, after = app.before_request_funcs.get(None, []), app.after_request_funcs.get(None, [])
     before[:] = [f for f in before if type(getattr(f, "__self__", None)).__name__ != "Principal"]
+    after[:] = [f for f in after if getattr(f, "__name__", "") != "_update_remember_cookie"]
 
 
 def _signed_in(_app: Flask, user: User, authn_via: list[str] | None = None, **_extra: Any) -> None:
