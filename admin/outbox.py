@@ -6,11 +6,10 @@ from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import events
-from portal.accounts import Right
+from portal.accounts import ACCOUNT_MAIL, Right
 from portal.db import transaction
 from portal.errors import Conflict
 from portal.events import MessageState
-from portal.mail import SECURITY
 from portal.web import current_person, done, found, page_url, render, requires
 
 bp = Blueprint("outbox", __name__)
@@ -80,6 +79,6 @@ def send_all_again() -> ResponseReturnValue:
 
 def _show(message_id: int, status: int = 200) -> ResponseReturnValue:
     message = found(events.find_message(message_id))
-    is_secret = message.kind.startswith(SECURITY)
+    is_secret = message.kind.startswith(ACCOUNT_MAIL)
     text = "" if is_secret else str(message.payload.get("text", ""))
     return render("admin/outbox/show.html", status=status, message=message, is_secret=is_secret, text=text)

@@ -22,10 +22,10 @@ import structlog
 from flask import Flask
 
 from portal import access, accounts, credentials, events
+from portal.accounts import ACCOUNT_MAIL
 from portal.config import Settings
 from portal.db import transaction
 from portal.events import Channel, Failed, OutboxMessage
-from portal.mail import SECURITY
 
 BATCH = 250
 IDLE_SECONDS = 0.5
@@ -36,7 +36,7 @@ STOP_WITHIN_SECONDS = 8.0
 HOUSEKEEPING_EVERY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-SECURITY_LINKS_LAST = timedelta(days=1)
+ACCOUNT_LINKS_LAST = timedelta(days=2)
 Result = tuple[OutboxMessage, Failed]
 log = structlog.get_logger(__name__)
 
@@ -254,7 +254,7 @@ def tidy_up(settings: Settings) -> None:
         credentials.expire_if_over,
         access.end_expired,
         credentials.forget_expired_tokens,
-        lambda: events.forget_content(SECURITY, older_than=SECURITY_LINKS_LAST),
+        lambda: events.forget_content(ACCOUNT_MAIL, older_than=ACCOUNT_LINKS_LAST),
         lambda: accounts.forget_old_sessions(
             idle=timedelta(minutes=settings.session_idle_minutes),
             absolute=timedelta(hours=settings.session_absolute_hours),

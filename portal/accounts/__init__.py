@@ -2,6 +2,7 @@
 
 from portal.accounts.addresses import normal_address
 from portal.accounts.entry import (
+    ACCOUNT_MAIL,
     ask_reset,
     confirm,
     find_by_reset,
@@ -41,6 +42,7 @@ from portal.accounts.sessions import (
 )
 
 __all__ = [
+    "ACCOUNT_MAIL",
     "ROLE_RIGHTS",
     "Organisation",
     "Right",

@@ -18,6 +18,8 @@ from portal.db import db, lock, now
 from portal.errors import NotAllowed
 from portal.events import Draft, EventKind, enqueue, record
 
+ACCOUNT_MAIL = "account."  # how the kinds of these mails begin; who finds one must not read the link in it
+
 
 @dataclass(frozen=True)
 class _Somebody:
@@ -89,8 +91,9 @@ def password_changed(person: User, *, reason: str = "") -> None:
     record(EventKind.PASSWORD_CHANGED, subject=person, by=person, reason=reason)
 
 
-def queue_mail(person: User, *, kind: str, subject: str, text: str, html: str) -> None:
-    """Put a mail about this person's own account in the outbox."""
+def queue_mail(person: User, *, name: str, subject: str, text: str, html: str) -> None:
+    """Put a mail about this person's own account in the outbox; its kind is ``account.<name>``."""
+    kind = ACCOUNT_MAIL + name
     event = record(EventKind.SECURITY_MAIL_QUEUED, subject=person, by=None, after={"mail": kind})
     db.session.flush()
     draft = Draft(recipient=person.email, kind=kind, subject=subject, payload={"text": text, "html": html})

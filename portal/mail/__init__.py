@@ -1,6 +1,6 @@
 """Telling people by mail: a channel of the events room. What the mails say is in ``templates/emails/``."""
 
-from portal.mail.channel import SECURITY, MailChannel
+from portal.mail.channel import MailChannel
 from portal.mail.kinds import KINDS, MailKind
 from portal.mail.models import MailTemplate
 from portal.mail.texts import (
@@ -20,7 +20,6 @@ from portal.mail.texts import (
 
 __all__ = [
     "KINDS",
-    "SECURITY",
     "BadTexts",
     "MailChannel",
     "MailKind",

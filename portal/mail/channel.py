@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from portal.accounts import ACCOUNT_MAIL
 from portal.config import Settings
 from portal.events import Draft, EventKind, Failed, OutboxMessage
 from portal.mail.compose import Composer
 from portal.mail.delivery import Postman
-
-SECURITY = "security"
 
 
 class MailChannel:
@@ -43,4 +42,4 @@ class MailChannel:
 
     def forgets(self, message: OutboxMessage) -> bool:
         """Whether the mail held a link that opens an account, which must not stay readable here (H2)."""
-        return message.kind.startswith(SECURITY) and not self.keeps
+        return message.kind.startswith(ACCOUNT_MAIL) and not self.keeps

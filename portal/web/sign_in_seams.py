@@ -53,8 +53,8 @@ class Mails(MailUtil):
     ) -> None:
         """Queue the mail for the person whom it is about."""
         begin_writing()
-        kind = "account." + template.removeprefix(MAIL_TEMPLATES)
-        accounts.queue_mail(context["user"], kind=kind, subject=subject, text=body or "", html=html or "")
+        name = template.removeprefix(MAIL_TEMPLATES)
+        accounts.queue_mail(context["user"], name=name, subject=subject, text=body or "", html=html or "")
 
     def normalize(self, email: str) -> str:
         """The address in its one normal form."""

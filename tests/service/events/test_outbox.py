@@ -214,7 +214,7 @@ def test_c112_the_delay_grows_and_is_bounded():
 
 
 def test_h2_a_link_that_opens_an_account_is_gone_after_delivery():
-    (secret_id,), (other_id,) = make_messages(kind="security.reset"), make_messages()
+    (secret_id,), (other_id,) = make_messages(kind="account.reset_instructions"), make_messages()
     claim()
 
     with transaction():
@@ -226,14 +226,14 @@ def test_h2_a_link_that_opens_an_account_is_gone_after_delivery():
 
 
 def test_h2_a_link_that_was_never_delivered_is_gone_after_a_day():
-    (secret_id,) = make_messages(kind="security.reset")
+    (secret_id,) = make_messages(kind="account.reset_instructions")
     claim()
     fail(secret_id, Failed("550", permanent=True))
     with transaction():
-        assert events.forget_content("security", older_than=timedelta(days=1)) == 0
+        assert events.forget_content("account.", older_than=timedelta(days=1)) == 0
 
     with time_machine.travel(now() + timedelta(days=2)), transaction():
-        events.forget_content("security", older_than=timedelta(days=1))
+        events.forget_content("account.", older_than=timedelta(days=1))
 
     assert fresh(secret_id).payload == {}
     person, message = make_user(), fresh(secret_id)

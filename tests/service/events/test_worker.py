@@ -270,7 +270,9 @@ def test_a_mail_is_sent_again_under_the_same_message_id(app):
 def test_h2_a_delivered_security_mail_keeps_no_link_but_the_demo_keeps_it_for_its_mailbox(app):
     def ask() -> None:
         with transaction():
-            events.enqueue("mail", Draft("a@x.example", "security.reset", "Reset", {"text": "SESAME\n", "html": ""}))
+            events.enqueue(
+                "mail", Draft("a@x.example", "account.reset_instructions", "Reset", {"text": "SESAME\n", "html": ""})
+            )
 
     ask()
     one_round(app)  # no mail server is set: kept

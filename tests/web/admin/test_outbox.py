@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
 from portal.accounts import RoleName
 from portal.db import db, transaction
@@ -110,7 +111,7 @@ def test_all_dead_letters_are_sent_again_at_once(browser):
 
 
 def test_h5_an_administrator_never_sees_a_link_that_opens_somebody_elses_account(browser):
-    message = dead(kind="security.reset", payload={"text": "https://x/reset/SESAME", "html": "SESAME"})
+    message = dead(kind="account.reset_instructions", payload={"text": "https://x/reset/SESAME", "html": "SESAME"})
 
     page = browser(make_user(RoleName.ADMINISTRATOR)).get(f"/admin/outbox/{message.id}")
 
@@ -118,8 +119,20 @@ def test_h5_an_administrator_never_sees_a_link_that_opens_somebody_elses_account
     assert "meant for its recipient alone" in page.text()
 
 
+def test_h5_the_link_of_a_reset_that_was_really_asked_for_is_read_by_its_recipient_alone(browser):
+    person = make_user()
+    browser().get("/reset").press("Send the link", Email=person.email)
+    message = db.session.scalars(select(OutboxMessage).where(OutboxMessage.recipient == person.email)).one()
+
+    page = browser(make_user(RoleName.AUDITOR)).get(f"/admin/outbox/{message.id}")
+
+    assert "/reset/" in message.payload["text"]
+    assert "/reset/" not in page.html
+    assert "meant for its recipient alone" in page.text()
+
+
 def test_a_mail_whose_link_is_gone_is_not_sent_again(browser):
-    message = dead(kind="security.reset", payload={})
+    message = dead(kind="account.reset_instructions", payload={})
     window = browser(make_user(RoleName.ADMINISTRATOR))
 
     assert not window.get(f"/admin/outbox/{message.id}").has_button("Send again")
