@@ -60,10 +60,12 @@ def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
     os.environ.setdefault("PORTICO_BASE_URL", f"http://{host}:{port}")
     if demo:
         os.environ["PORTICO_DEMO"] = "true"
-        _prepare_demo()
-    else:
-        make_app()
-    serving.serve(host=host, port=port, with_worker=demo if with_worker is None else with_worker, demo=demo)
+    app = make_app()
+    if demo:
+        _prepare_demo(app)
+    processes = app.config["PORTICO"].web_processes
+    worker_too = demo if with_worker is None else with_worker
+    serving.serve(host=host, port=port, processes=processes, with_worker=worker_too, demo=demo)
 
 
 @main.command()
@@ -83,7 +85,7 @@ def seed(demo: bool, quiet: bool) -> None:
     if not demo:
         raise click.UsageError("Say what to load: --demo is the only seed there is.")
     os.environ["PORTICO_DEMO"] = "true"
-    _load_demo(quiet)
+    _load_demo(make_app(), quiet=quiet)
 
 
 @main.command("create-owner")
@@ -98,17 +100,18 @@ def create_owner(email: str, name: str) -> None:
     from portal.accounts import RoleName
     from portal.db import transaction
 
+    address = accounts.normal_address(email)
     password = os.environ.get("PORTICO_OWNER_PASSWORD") or click.prompt(
-        "Password (12 or more characters)", hide_input=True, confirmation_prompt=True
+        "Password", hide_input=True, confirmation_prompt=True
     )
-    if len(password) < 12:
-        raise click.ClickException("The password is too short: use 12 or more characters.")
+    if found := accounts.password_problems(password, email=address, name=name):
+        raise click.ClickException(" ".join(found))
     with transaction():
         person = accounts.add_person(
-            _valid_email(email),
-            name=name,
+            address,
+            name=accounts.usable_name(name),
             roles=[RoleName.API_OWNER, RoleName.ADMINISTRATOR],
-            password_hash=hash_password(password),
+            password_hash=hash_password(accounts.normal_password(password)),
         )
     click.echo(f"{person.email} can sign in as API owner and administrator.")
 
@@ -135,7 +138,7 @@ def import_openapi(paths: tuple[Path, ...], catalogue: str, publish: bool, quiet
         sys.exit(1)
 
 
-@main.group()
+@main.group("db")
 def database() -> None:
     """The database schema."""
 
@@ -170,39 +173,30 @@ def migrate(message: str) -> None:
     draw_up(message=message)
 
 
-main.add_command(database, "db")
-
-
 def is_terminal() -> bool:
     """Whether somebody watches: progress is only drawn for people."""
     return sys.stderr.isatty()
 
 
-def _prepare_demo() -> None:
+def _prepare_demo(app: Any) -> None:
     from flask_migrate import upgrade as migrate_up
 
-    app = make_app()
+    from portal.db import db
+
     with app.app_context():
         migrate_up()
-    _load_demo(quiet=not is_terminal())
+    _load_demo(app, quiet=not is_terminal())
+    with app.app_context():
+        db.engine.dispose()  # the server's processes open their own
 
 
-def _load_demo(quiet: bool) -> None:
+def _load_demo(app: Any, *, quiet: bool) -> None:
     from portal import seeding
 
-    with make_app().app_context():
+    with app.app_context():
         made = seeding.load_demo(progress=not quiet and is_terminal())
     if not quiet:
         click.echo(made, err=True)
-
-
-def _valid_email(email: str) -> str:
-    from email_validator import EmailNotValidError, validate_email
-
-    try:
-        return validate_email(email, check_deliverability=False).normalized
-    except EmailNotValidError as error:
-        raise click.ClickException(f"{email} is not an email address: {error}") from error
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import secrets
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -18,6 +19,7 @@ from portal.db import normal_url
 
 KNOWN_BAD_SECRETS = frozenset({"dev", "secret", "changeme", "change-me", "portico", "development", "test", "default"})
 MINIMUM_SECRET_LENGTH = 32
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 STORAGES = frozenset({"memory", "redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached"})
 
 
@@ -50,10 +52,10 @@ class Settings(BaseSettings):
     signing_key_file: Path | None = None
 
     instance_dir: Path = Path("instance")
-    log_format: str = "console"
+    log_format: Literal["console", "json"] = "console"
     log_level: str = "INFO"
-    web_processes: int = 1
-    trusted_proxies: int = 0
+    web_processes: int = Field(1, ge=1)
+    trusted_proxies: int = Field(0, ge=0)
     rate_limit_storage: str = "memory://"
     sign_in_limit: str = "20 per 5 minutes"
     token_limit: str = "60 per minute"
@@ -86,6 +88,13 @@ class Settings(BaseSettings):
         if urlsplit(value).scheme not in STORAGES:
             raise ValueError("must be memory:// or the address of a shared store, such as redis://localhost:6379")
         return value
+
+    @field_validator("log_level")
+    @classmethod
+    def _level(cls, value: str) -> str:
+        if value.upper() not in LOG_LEVELS:
+            raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
+        return value.upper()
 
     @property
     def keeps_mail(self) -> bool:

@@ -31,7 +31,7 @@ DEMO_SIGN_INS = (
 )
 
 
-def serve(*, host: str, port: int, with_worker: bool, demo: bool) -> None:
+def serve(*, host: str, port: int, processes: int, with_worker: bool, demo: bool) -> None:
     """Serve until told to stop; the worker, if any, is started again whenever it ends."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -48,7 +48,7 @@ def serve(*, host: str, port: int, with_worker: bool, demo: bool) -> None:
         address=host,
         port=port,
         interface=Interfaces.WSGI,
-        workers=int(os.environ.get("PORTICO_WEB_PROCESSES", "1")),
+        workers=processes,
         blocking_threads=1,
         workers_kill_timeout=STOP_WITHIN_SECONDS,
         respawn_failed_workers=True,
