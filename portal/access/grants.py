@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal import apps, credentials
@@ -253,6 +253,5 @@ def _revoke(grant: Grant, by: User, reason: str) -> None:
     record(EventKind.ACCESS_REVOKED, subject=grant, by=by, reason=reason)
 
 
-def _active_grants(*where: object) -> Sequence[Grant]:
-    query = select(Grant).where(Grant.state == GrantState.ACTIVE, or_(*where))  # type: ignore[arg-type]
-    return db.session.scalars(query).all()
+def _active_grants(where: ColumnElement[bool]) -> Sequence[Grant]:
+    return db.session.scalars(select(Grant).where(Grant.state == GrantState.ACTIVE, where)).all()

@@ -187,7 +187,7 @@ def outbox_page(
 
 
 def backlog() -> tuple[int, int, datetime | None]:
-    """How many messages wait, how many are dead, and since when the oldest has been due."""
+    """How many messages wait, how many are dead, and since when the oldest has waited."""
     count, oldest = db.session.execute(
         select(func.count(OutboxMessage.id), func.min(OutboxMessage.created_at)).where(WAITING)
     ).one()

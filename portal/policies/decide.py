@@ -42,10 +42,10 @@ def decide(plan: Plan, products: Sequence[ApiProduct], *, requester: User) -> De
     if plan.auto_approve:
         return Decision((), f"{plan.display_name} approves by itself.")
     because = f"{plan.display_name} needs the approval of the product's owner."
-    stages = []
-    for owned in _by_owners(products):
+    stages, groups = [], _by_owners(products)
+    for owned in groups:
         names = ", ".join(product.name for product in owned)
-        name = "Owner" if len(_by_owners(products)) == 1 else f"{names} owner"
+        name = "Owner" if len(groups) == 1 else f"{names} owner"
         stages.append(
             StageSpec("owner", name[:120], because, 1, tuple(reviewers_for(owned[0].owners, requester=requester)))
         )
