@@ -6,7 +6,7 @@ import os
 import time
 from functools import cache
 
-from flask import Blueprint, Flask, Response, abort, g, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -67,8 +67,9 @@ def ready() -> Response:
 @bp.get("/metrics")
 @public
 def metrics() -> Response:
-    """Prometheus text, for callers on this machine; behind a proxy, let the scraper reach the port directly."""
-    if request.remote_addr not in LOOPBACK or "X-Forwarded-For" in request.headers:
+    """Prometheus text, for callers on this machine that come by no proxy; for others only where the settings say so."""
+    from_here = request.remote_addr in LOOPBACK and "X-Forwarded-For" not in request.headers
+    if not (from_here or current_app.config["PORTICO"].metrics_public):
         abort(404)
     registry: CollectorRegistry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
