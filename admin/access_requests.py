@@ -15,7 +15,7 @@ from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import current_person, done, found, is_htmx, render, requires
+from portal.web import current_person, done, found, is_htmx, key_of, render, requires
 
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
@@ -133,8 +133,8 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
             status="" if wanted == ALL else wanted,
             search=request.args.get("q", "")[:200],
             mine="mine" in request.args,
-            after_id=request.args.get("after", type=int),
-            before_id=request.args.get("before", type=int),
+            after_id=request.args.get("after", type=key_of),
+            before_id=request.args.get("before", type=key_of),
             size=PAGE_SIZE + 1,
         )
     )

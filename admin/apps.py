@@ -12,7 +12,7 @@ from portal import access, apps, credentials
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.web import current_person, done, found, page_url, render, requires
+from portal.web import current_person, done, found, key_of, page_url, render, requires
 
 bp = Blueprint("apps", __name__)
 PAGE_SIZE = 50
@@ -30,7 +30,7 @@ class RevokeForm(FlaskForm):
 @requires(Right.SEE_APPS)
 def index() -> ResponseReturnValue:
     """All developer apps by name."""
-    after = request.args.get("after_name"), request.args.get("after", type=int)
+    after = request.args.get("after_name"), request.args.get("after", type=key_of)
     rows = list(
         apps.apps_page(
             search=request.args.get("q", "")[:100],

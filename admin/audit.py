@@ -16,7 +16,7 @@ from portal import events
 from portal.accounts import Right
 from portal.db import transaction
 from portal.events import AuditEvent, EventKind
-from portal.web import current_person, found, page_url, render, requires
+from portal.web import current_person, found, key_of, page_url, render, requires
 
 bp = Blueprint("audit", __name__)
 PAGE_SIZE = 50
@@ -30,7 +30,7 @@ DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "
 @requires(Right.SEE_AUDIT)
 def index() -> ResponseReturnValue:
     """The newest events, filtered by the URL."""
-    rows = list(events.audit_page(before_id=request.args.get("before", type=int), size=PAGE_SIZE + 1, **_filters()))
+    rows = list(events.audit_page(before_id=request.args.get("before", type=key_of), size=PAGE_SIZE + 1, **_filters()))
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     return render(
         "admin/audit/index.html",
@@ -55,16 +55,14 @@ def export() -> ResponseReturnValue:
     filters, person = _filters(), current_person()
     with transaction():
         events.record(EventKind.EXPORTED, subject=person, by=person, after={k: str(v) for k, v in filters.items() if v})
-    answer = Response(stream_with_context(_csv(filters)), mimetype="text/csv; charset=utf-8")
+    answer = Response(stream_with_context(_csv(filters)), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = 'attachment; filename="portico-audit.csv"'
     return answer
 
 
 def neutral(cell: str) -> str:
     """A cell that no spreadsheet runs: what would begin a formula gets an apostrophe (OWASP, CSV injection)."""
-    return (
-        f"'{cell}" if cell.lstrip(" \u3000").startswith(DANGEROUS_STARTS) or cell.startswith(DANGEROUS_STARTS) else cell
-    )
+    return f"'{cell}" if cell.lstrip().startswith(DANGEROUS_STARTS) or cell.startswith(DANGEROUS_STARTS) else cell
 
 
 def _csv(filters: dict[str, Any]) -> Iterator[str]:
@@ -88,7 +86,7 @@ def _cell(event: AuditEvent, column: str) -> str:
 
 def _line(cells: Any) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer).writerow([neutral(str(cell)).replace("\x00", "") for cell in cells])
+    csv.writer(buffer).writerow([neutral(str(cell).replace("\x00", "")) for cell in cells])
     return buffer.getvalue()
 
 

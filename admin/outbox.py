@@ -10,7 +10,7 @@ from portal.accounts import ACCOUNT_MAIL, Right
 from portal.db import transaction
 from portal.errors import Conflict
 from portal.events import MessageState
-from portal.web import current_person, done, found, page_url, render, requires
+from portal.web import current_person, done, found, key_of, page_url, render, requires
 
 bp = Blueprint("outbox", __name__)
 PAGE_SIZE = 50
@@ -28,7 +28,7 @@ def index() -> ResponseReturnValue:
         events.outbox_page(
             state="" if wanted == ALL else wanted,
             recipient=request.args.get("q", "").replace("\0", "").strip()[:200],
-            before_id=request.args.get("before", type=int),
+            before_id=request.args.get("before", type=key_of),
             size=PAGE_SIZE + 1,
         )
     )

@@ -14,7 +14,7 @@ import admin
 from portal import access, events, live, oauth, web
 from portal.accounts import Right
 from portal.config import Settings, load
-from portal.db import db, is_sqlite, now, prepare_engine
+from portal.db import db, is_sqlite, keep_private, now, prepare_engine
 from portal.mail import MailChannel
 from portal.paths import data_path
 from portal.web import limits, observe, sign_in
@@ -119,6 +119,7 @@ class _LateMigrate:
 def _set_up_database(app: Flask, settings: Settings) -> None:
     if is_sqlite(settings.database_url):
         settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keep_private(settings.database_url)
     db.init_app(app)
     app.extensions["migrate"] = _LateMigrate(app)
     with app.app_context():

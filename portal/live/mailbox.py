@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from portal import events
 from portal.events import OutboxMessage
-from portal.web import found, framed, page_url, public, render
+from portal.web import found, framed, key_of, page_url, public, render
 
 bp = Blueprint("mailbox", __name__)
 PAGE_SIZE = 50
@@ -18,7 +18,7 @@ PAGE_SIZE = 50
 def index() -> ResponseReturnValue:
     """The mails, the newest first, to everybody or to one address."""
     to = request.args.get("to", "").replace("\0", "").strip()[:200]
-    before = request.args.get("before", type=int)
+    before = request.args.get("before", type=key_of)
     rows = list(events.outbox_page(channel="mail", recipient=to, before_id=before, size=PAGE_SIZE + 1))
     more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     next_url = page_url(before=rows[-1].id) if more else None

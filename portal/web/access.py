@@ -79,6 +79,8 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _page_of_form() -> str:
-    referrer = urlsplit(request.referrer or "")
-    own = urlsplit(request.host_url).netloc
-    return referrer.path if referrer.netloc == own else "/"
+    try:
+        referrer, own = urlsplit(request.referrer or ""), urlsplit(request.host_url)
+    except ValueError:  # [ without ]
+        return "/"
+    return referrer.path if referrer.netloc == own.netloc else "/"

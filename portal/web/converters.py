@@ -41,5 +41,9 @@ def key_of(text: str) -> int | None:
 
 
 def register_converters(app: Flask) -> None:
-    """Make ``<key:…>``, ``<slug:…>`` and ``<number:…>`` known to the routes."""
+    """Make ``<key:…>``, ``<slug:…>`` and ``<number:…>`` known to the routes.
+
+    A slash too many or too few is answered at once: Werkzeug's redirects repeat whatever Host the request named (E4).
+    """
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False
     app.url_map.converters.update(key=KeyConverter, slug=SlugConverter, number=NumberConverter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from flask import Flask, abort, current_app, request
 from flask.typing import ResponseReturnValue
@@ -28,6 +29,7 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint is None or csrf._is_exempt():
         return None
     _refuse_unreadable(request.args)
+    _refuse_broken(request.args.get("next"), request.form.get("next"), request.referrer)
     if request.method not in UNSAFE:
         return None
     if request.mimetype not in FORM_TYPES:
@@ -49,6 +51,15 @@ def _refuse_unreadable(fields: Iterable[str | None]) -> None:
     """Refuse parts without a name (Flask-WTF fails on them) and NUL characters (no database can hold them)."""
     for name in fields:
         if not isinstance(name, str) or "\0" in name or _has_nul(name):
+            abort(400)
+
+
+def _refuse_broken(*addresses: str | None) -> None:
+    """Refuse addresses that cannot be taken apart (``//[``): Flask-Security and Flask-WTF fail on them."""
+    for address in addresses:
+        try:
+            urlsplit(address or "")
+        except ValueError:
             abort(400)
 
 

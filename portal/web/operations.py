@@ -22,6 +22,8 @@ from portal.web.errors import problem
 
 bp = Blueprint("operations", __name__)
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
+PASSED_ON = ("X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via")  # by a proxy on this machine
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 requests_answered = Counter("portico_http_requests", "Requests answered.", ["method", "endpoint", "status"])
 seconds_taken = Histogram("portico_http_request_seconds", "Time to answer, in seconds.", ["endpoint"])
@@ -68,7 +70,7 @@ def ready() -> Response:
 @public
 def metrics() -> Response:
     """Prometheus text, for callers on this machine that come by no proxy; for others only where the settings say so."""
-    from_here = request.remote_addr in LOOPBACK and "X-Forwarded-For" not in request.headers
+    from_here = request.remote_addr in LOOPBACK and not any(name in request.headers for name in PASSED_ON)
     if not (from_here or current_app.config["PORTICO"].metrics_public):
         abort(404)
     registry: CollectorRegistry = REGISTRY
@@ -102,6 +104,7 @@ def start_clock() -> None:
 def count_answer(answer: Response) -> Response:
     """Count one answer, and how long it took."""
     endpoint = request.endpoint or "none"
-    requests_answered.labels(request.method, endpoint, answer.status_code).inc()
+    method = request.method if request.method in METHODS else "other"  # or strangers' inventions would fill the memory
+    requests_answered.labels(method, endpoint, answer.status_code).inc()
     seconds_taken.labels(endpoint).observe(time.perf_counter() - g.get("started", time.perf_counter()))
     return answer

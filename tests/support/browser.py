@@ -189,6 +189,7 @@ class Browser:
     def _open(self, method: str, path: str, **kwargs: Any) -> Page:
         db.session.rollback()  # give back what the test read, so that nothing waits for it
         kwargs.setdefault("follow_redirects", True)
+        kwargs.setdefault("buffered", True)  # what is streamed is read where it is made
         context = contextvars.Context()
         answer = context.run(self.client.open, path, method=method, **kwargs)
         db.session.rollback()
