@@ -23,7 +23,7 @@ run: $(FOR_RUN) assets  ## Start the demo on http://127.0.0.1:8000 (PORT=… for
 
 test: $(FOR_TEST) assets lint browser  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
 	$(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
-	$(BIN)/pytest tests/e2e --cov --cov-append --cov-report=
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --cov --cov-append --cov-report=
 	$(BIN)/coverage report
 
 quick: $(FOR_TEST) assets  ## Unit, service and web tests only, without coverage

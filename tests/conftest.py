@@ -29,6 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every test that needs the application on both databases."""
     if "database" in metafunc.fixturenames:
         chosen = os.environ.get("PORTICO_TEST_DATABASES", ",".join(DATABASES)).split(",")
+        if metafunc.definition.get_closest_marker("appearance"):
+            chosen = chosen[:1]
         metafunc.parametrize("database", chosen, scope="session")
 
 

@@ -47,7 +47,7 @@ class Portico:
 
 
 @pytest.fixture(scope="session")
-def portico(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portico]:
+def portico(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portico]:
     """``portico run --demo`` with a real SMTP server in place of the mailbox page."""
     folder = tmp_path_factory.mktemp(f"e2e-{database}")
     port, log = free_port(), folder / "portico.log"
@@ -58,7 +58,7 @@ def portico(database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             "PORTICO_MAIL_SERVER": "127.0.0.1",
             "PORTICO_MAIL_PORT": str(inbox.port),
             "PORTICO_SIGN_IN_LIMIT": "1000 per minute",
-            "PORTICO_DATABASE_URL": "" if database == "sqlite" else fresh_database("portico_e2e"),
+            "PORTICO_DATABASE_URL": "" if database == "sqlite" else fresh_database(f"portico_e2e_{worker_id}"),
         }
         command = [sys.executable, "-m", "portal.cli", "run", "--demo", "--port", str(port)]
         with log.open("w") as output:

@@ -6,7 +6,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests.e2e.conftest import sign_in
 from tests.e2e.test_main_job import put_in_cart, submit
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.appearance]
 
 PRODUCT = "/catalogues/marlquay/payments"
 # A star stands for the first link of the page before it that begins so.

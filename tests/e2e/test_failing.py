@@ -1,0 +1,37 @@
+"""When the portal fails or cannot be reached, people see what happened and lose nothing (P7), also after Back (P2)."""
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"), [(500, "Something went wrong on our side."), (0, "The portal can't be reached.")]
+)
+def test_P7_a_failed_request_says_so_and_keeps_what_was_typed(person, failure, words):
+    page = person()
+    page.goto("/catalogues")
+    fail = (lambda route: route.fulfill(status=failure, body="")) if failure else (lambda route: route.abort())
+    page.route("**/catalogues?*", fail)
+
+    page.locator("#search-q").fill("payments")
+    page.get_by_text(words).wait_for()
+
+    assert page.locator("#search-q").input_value() == "payments"
+    page.unroute("**/catalogues?*")
+    page.locator("#search-q").press("Enter")
+    page.get_by_text(words).wait_for(state="detached")
+
+
+def test_P2_after_signing_out_back_shows_nothing_personal(person):
+    page = person("consumer@acme.example")
+    page.goto("/account")
+    assert page.get_by_text("consumer@acme.example").count()
+
+    page.get_by_role("button", name="Sign out").first.evaluate("button => button.form.requestSubmit()")
+    page.get_by_text("You are signed out.").wait_for()
+    page.go_back()
+    page.wait_for_load_state()
+
+    assert "/login" in page.url
+    assert not page.get_by_text("consumer@acme.example").count()
