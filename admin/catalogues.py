@@ -15,7 +15,7 @@ from portal.accounts import Right
 from portal.catalog import Catalogue, PlanState, ProductState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import current_person, done, found, render, requires
+from portal.web import blame, current_person, done, found, render, requires
 
 bp = Blueprint("catalogues", __name__)
 MOST_CHOICES = 1000
@@ -78,7 +78,7 @@ def create() -> ResponseReturnValue:
         with transaction():
             catalogue = catalog.create_catalogue(form.values(), by=current_person())
     except (Conflict, Invalid) as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _new(form, status=409 if isinstance(refusal, Conflict) else 422)
     return done(_page(catalogue.id), "The catalogue is made. Consumers see it now.")
 
@@ -103,7 +103,7 @@ def save(catalogue_id: int) -> ResponseReturnValue:
         with transaction():
             catalog.change_catalogue(catalogue, form.values(), by=current_person(), version=form.seen_version)
     except Invalid as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _show(_find(catalogue_id), form, status=422)
     except Conflict as stale:
         return _show(_find(catalogue_id), form, problem=stale.message, status=409)

@@ -20,7 +20,6 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget, TextInput
 
-from portal.errors import PortalError
 from portal.web import key_of
 
 LONG_LIST = 12
@@ -148,14 +147,6 @@ class EditForm(FlaskForm):
         """Remember what is on the screen from now on: this version of the thing, and what each field says."""
         self.version.data = str(version)
         self.seen.data = json.dumps(self._marks(), separators=(",", ":"))
-
-    def blame(self, refusal: PortalError) -> None:
-        """Say what is wrong at its field, or at the top when it concerns no single one."""
-        field = self[refusal.field] if refusal.field and refusal.field in self else None
-        if field is None:
-            self.form_errors.append(refusal.message)
-        else:
-            field.errors = [*field.errors, refusal.message]
 
     def touched(self) -> set[str]:
         """The names of the fields that the person has changed since the page was drawn."""

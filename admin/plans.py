@@ -16,7 +16,7 @@ from portal.accounts import Right
 from portal.catalog import PERIODS, Plan, PlanState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import current_person, done, found, render, requires
+from portal.web import blame, current_person, done, found, render, requires
 
 bp = Blueprint("plans", __name__)
 
@@ -84,7 +84,7 @@ def create() -> ResponseReturnValue:
         with transaction():
             plan = catalog.create_plan(form.terms, by=current_person())
     except (Conflict, Invalid) as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _new(form, status=409 if isinstance(refusal, Conflict) else 422)
     return done(url_for("admin.plans.show", plan_id=plan.id), "The plan is made. Put it into a catalogue to offer it.")
 
@@ -112,7 +112,7 @@ def save(plan_id: int) -> ResponseReturnValue:
             values = {name: value for name, value in form.terms.items() if name in form.touched()}
             catalog.change_plan(plan, values, by=current_person(), version=form.seen_version)
     except Invalid as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _show(_find(plan_id), form, status=422)
     except Conflict as stale:
         return _show(_find(plan_id), form, problem=stale.message, status=409)

@@ -19,7 +19,7 @@ from portal.accounts import Right, RoleName
 from portal.catalog import ApiProduct, AuthMethod, ProductState, Refused
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import current_person, done, found, key_of, page_url, render, requires
+from portal.web import blame, current_person, done, found, key_of, page_url, render, requires
 
 bp = Blueprint("products", __name__)
 PAGE_SIZE = 50
@@ -126,7 +126,7 @@ def create() -> ResponseReturnValue:
         with transaction():
             product = catalog.create_product(form.values(), by=current_person())
     except (Conflict, Invalid) as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _new(form, status=409 if isinstance(refusal, Conflict) else 422)
     return done(_page(product.id), "The product is made, as a draft. Publish it when it is ready.")
 
@@ -163,7 +163,7 @@ def save(product_id: int) -> ResponseReturnValue:
         with transaction():
             catalog.change_product(product, form.values(), by=current_person(), version=form.seen_version)
     except Invalid as refusal:
-        form.blame(refusal)
+        blame(form, refusal)
         return _show(_find(product_id), form, status=422)
     except Conflict as stale:
         return _show(_find(product_id), form, problem=stale.message, status=409)

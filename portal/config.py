@@ -28,7 +28,7 @@ class BadSettings(Exception):
 
 
 class Settings(BaseSettings):
-    """Everything an operator can set; the README lists each one."""
+    """Everything an operator can set; the README lists each one but ``testing``, which is for the tests alone."""
 
     model_config = SettingsConfigDict(env_prefix="PORTICO_", env_file=".env", extra="ignore", hide_input_in_errors=True)
 

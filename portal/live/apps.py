@@ -17,7 +17,7 @@ from portal.apps import DeveloperApp, Visibility
 from portal.credentials import Credential, Revealed
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed
-from portal.web import current_person, done, found, key_of, render, requires
+from portal.web import blame, current_person, done, found, key_of, render, requires
 
 bp = Blueprint("apps", __name__)
 PAGE_SIZE = 25
@@ -86,7 +86,8 @@ def create() -> ResponseReturnValue:
             app = apps.add_app(values.pop("name"), by=current_person(), **values)
             app_id, name = app.id, app.name
     except Invalid as refusal:
-        return _form("live/apps/new.html", _noted(form, refusal), status=422)
+        blame(form, refusal)
+        return _form("live/apps/new.html", form, status=422)
     return done(url_for("live.apps.show", app_id=app_id), f"The app {name} is ready. Now choose what it may call.")
 
 
@@ -134,7 +135,8 @@ def save(app_id: int) -> ResponseReturnValue:
         with transaction():
             apps.change_app(app, form.values(), by=current_person())
     except Invalid as refusal:
-        return _form("live/apps/edit.html", _noted(form, refusal), app=_own(app_id), status=422)
+        blame(form, refusal)
+        return _form("live/apps/edit.html", form, app=_own(app_id), status=422)
     return done(url_for("live.apps.show", app_id=app_id), "Your changes have been saved.")
 
 
@@ -238,11 +240,3 @@ def _form(page: str, form: AppForm, *, app: DeveloperApp | None = None, status: 
     form.name.flags.required = form.visibility.flags.required = True
     may_share = not current_person().organisation.is_default
     return render(page, status=status, form=form, app=app, may_share=may_share)
-
-
-def _noted(form: AppForm, refusal: Invalid) -> AppForm:
-    if refusal.field and refusal.field in form:
-        form[refusal.field].errors = [refusal.message]
-    else:
-        form.form_errors.append(refusal.message)
-    return form

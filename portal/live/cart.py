@@ -20,13 +20,12 @@ from portal.catalog import Offer
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import current_person, done, is_htmx, key_of, render, requires
+from portal.web import blame, current_person, done, is_htmx, key_of, render, requires
 
 bp = Blueprint("cart", __name__)
 NEW = "new"
 PRODUCT_PAGE = re.compile(r"/catalogues/[A-Za-z0-9/_.~%?&=+#-]*", re.ASCII)
 TYPED = ("app_name", "app_description", "redirect_urls", "credential_name", "reason")
-ERROR_FIELDS = {"name": "app_name", "description": "app_description"}
 
 
 class CartForm(FlaskForm):
@@ -125,7 +124,7 @@ def submit() -> ResponseReturnValue:
     except access.CartRejected as rejected:
         return _show(form, rejected.problems, status=422)
     except Invalid as refusal:
-        _note(form, refusal)
+        blame(form, refusal, name="app_name", description="app_description")
         return _show(form, status=422)
     if len(numbers) == 1:
         return done(url_for("live.requests.show", number=numbers[0]), told)
@@ -179,14 +178,6 @@ def _choices_stand(form: CartForm, reusable: Sequence[Credential]) -> bool:
     if form.credential.data not in (None, "", NEW) and _credential(form, reusable) is None:
         form.credential.errors = ["This credential cannot take these products. Choose another, or a new one."]
     return not form.app.errors and not form.credential.errors
-
-
-def _note(form: CartForm, refusal: Invalid) -> None:
-    field = ERROR_FIELDS.get(refusal.field or "", refusal.field or "")
-    if field in form:
-        form[field].errors = [refusal.message]
-    else:
-        form.form_errors.append(refusal.message)
 
 
 def _told(made: Sequence[AccessRequest]) -> str:

@@ -5,7 +5,7 @@ everybody. A test walks all routes and proves it.
 """
 
 from portal.web.access import hold_the_door, public, requires, signed_in
-from portal.web.answers import done, found, is_htmx, page_url, render, seen_as
+from portal.web.answers import blame, done, found, is_htmx, page_url, render, seen_as
 from portal.web.converters import key_of, register_converters
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
@@ -16,6 +16,7 @@ from portal.web.operations import count_requests
 from portal.web.person import current_person
 
 __all__ = [
+    "blame",
     "count_requests",
     "current_person",
     "done",

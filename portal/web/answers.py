@@ -8,7 +8,10 @@ from urllib.parse import urlencode
 
 from flask import Response, abort, flash, make_response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
 from htmx_flask import Htmx
+
+from portal.errors import PortalError
 
 htmx = Htmx()
 Thing = TypeVar("Thing")
@@ -41,6 +44,18 @@ def done(url: str, message: str = "", category: str = "success") -> ResponseRetu
         answer.headers["HX-Redirect"] = url
         return answer
     return redirect(url, 303)
+
+
+def blame(form: FlaskForm, refusal: PortalError, **called: str) -> None:
+    """Show a room's refusal at the form's field, or at its top when it concerns no single one.
+
+    ``called`` names the fields that the form calls otherwise than the room.
+    """
+    name = called.get(refusal.field or "", refusal.field or "")
+    if name in form:
+        form[name].errors = [*form[name].errors, refusal.message]
+    else:
+        form.form_errors.append(refusal.message)
 
 
 def page_url(**changes: Any) -> str:
