@@ -58,7 +58,16 @@ def delivery(it: Installation) -> list[Figure]:
             rate = count / _drain(it)
         finally:
             events.register(real)
-    figures = [plain("P9", "outbox into nothing", it.database, f"{rate:,.0f} messages a second of CPU", "≥ 5,000/s", rate >= 5_000)]
+    figures = [
+        plain(
+            "P9",
+            "outbox into nothing",
+            it.database,
+            f"{rate:,.0f} messages a second of CPU",
+            "≥ 5,000/s",
+            rate >= 5_000,
+        )
+    ]
     with _mail_server(0) as port:
         one = _mails_a_second(it, port, workers=1, count=count // 4)
     figures.append(plain("P9", "mails by SMTP, one worker", it.database, f"{one:,.0f}/s", "≥ 200/s", one >= 200))
