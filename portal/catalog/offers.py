@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, select
+from sqlalchemy.orm import lazyload, selectinload
 
+from portal.accounts import User
 from portal.catalog.models import (
     OPEN_PRODUCT_STATES,
     ApiProduct,
@@ -35,6 +38,7 @@ def find_visible_product(product_slug: str, *, catalogue_slug: str) -> tuple[Api
         .join(catalogue_product, catalogue_product.c.product_id == ApiProduct.id)
         .join(Catalogue, Catalogue.id == catalogue_product.c.catalogue_id)
         .where(ApiProduct.slug == product_slug, Catalogue.slug == catalogue_slug, is_open())
+        .options(_owners_by_name())
     )
     row = db.session.execute(query).one_or_none()
     return (row[0], row[1]) if row else None
@@ -70,6 +74,11 @@ def find_offer(product_id: int, plan_id: int, catalogue_id: int) -> Offer | None
         if offer.plan.id == plan_id and offer.catalogue.id == catalogue_id:
             return offer
     return None
+
+
+def _owners_by_name() -> Any:
+    """A page names the owners: their roles and organisations, which whoever acts is loaded with, are left out."""
+    return selectinload(ApiProduct.owners).options(lazyload(User.roles), lazyload(User.organisation))
 
 
 def is_open() -> ColumnElement[bool]:
