@@ -89,6 +89,7 @@ class AccessRequest(Base):
 
     __table_args__ = (
         Index("ix_access_request_requester_id_id", "requester_id", "id"),
+        Index("ix_access_request_requester_id_status_id", "requester_id", "status", "id"),
         Index("ix_access_request_status_id", "status", "id"),
         Index("ix_access_request_requester_id_plan_id_submitted_at", "requester_id", "plan_id", "submitted_at"),
         {"sqlite_autoincrement": True},

@@ -122,11 +122,11 @@ def _basic(client_id: str, secret: str) -> str:
 def catalogue(ours: Ours) -> list[Figure]:
     """P3: catalogue and product pages against their templates alone, and large against small."""
     figures: list[Figure] = []
-    deep = f"{SHELF}?after={deep_key(ours.large)}"
+    deep = {size: f"{SHELF}?after={deep_key(it)}" for size, it in ours.it.items()}
     pages = {
         "catalogue, anonymous": ("anonymous", SHELF, "", SHELF),
         "catalogue, signed in": ("signed-in", SHELF, "consumer", SHELF),
-        "catalogue, deep page": ("anonymous", SHELF, "", deep),
+        "catalogue, deep page": ("anonymous", deep["small"], "", deep["large"]),
         "product": ("product", product_path(ours.small), "", product_path(ours.large)),
     }
     for what, (name, few, who, many) in pages.items():
