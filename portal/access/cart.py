@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 from portal.access.models import CartItem
 from portal.accounts import Right, User
 from portal.catalog import Offer, Plan, offers_for
-from portal.db import db, lock
+from portal.db import db
 from portal.errors import Conflict, Invalid, NotAllowed
 
 MOST_ITEMS = 50
@@ -29,7 +29,7 @@ def cart_count(user: User) -> int:
 
 def hold_cart(by: User) -> Sequence[CartItem]:
     """The person's cart, which nobody else changes until the transaction ends: two tabs wait here for each other."""
-    lock(User, by.id)
+    db.session.execute(select(User.id).where(User.id == by.id).with_for_update(key_share=True))  # held, not read anew
     return cart_of(by)
 
 
