@@ -61,6 +61,14 @@ class Uses:
         except SQLAlchemyError as error:
             log.warning("last_use_not_noted", error=str(error)[:200])
 
+    def forget(self) -> None:
+        """Drop what waits, unwritten."""
+        with self._lock:
+            self._waiting.clear()
+            if self._later is not None:
+                self._later.cancel()
+            self._later = None
+
     def _write_later(self) -> None:
         with self._app.app_context():
             self.write()
