@@ -103,7 +103,7 @@ def _engine_options(settings: Settings) -> dict[str, Any]:
 
 
 class _LateMigrate:
-    """Flask-Migrate, once somebody asks for it: a web process never does, and starts half a second earlier."""
+    """Flask-Migrate, once somebody asks for it: a web process never does, and starts the sooner for it."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
