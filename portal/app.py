@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(web.operations)
     web.register_error_pages(app)
     web.register_headers(app)
-    _register_channels(settings)
+    register_channels(settings)
     _register_context(app, settings)
     return app
 
@@ -126,7 +126,8 @@ def _set_up_database(app: Flask, settings: Settings) -> None:
         prepare_engine(db.engine)
 
 
-def _register_channels(settings: Settings) -> None:
+def register_channels(settings: Settings) -> None:
+    """Tell events where messages go, in this process: the channels of the application that was made last."""
     events.name_messages_after(urlsplit(settings.base_url).hostname or "")
     events.register(MailChannel(settings))
 

@@ -16,7 +16,7 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from portal.accounts import User
-from portal.app import create_app
+from portal.app import create_app, register_channels
 from portal.config import Settings, load
 from portal.db import Base, db
 from tests.support.browser import Browser
@@ -89,6 +89,7 @@ def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker
 def app(installation: TestInstallation) -> Iterator[Flask]:
     """The application with empty tables, and an application context for the test's own reading and arranging."""
     installation.empty()
+    register_channels(installation.settings)  # a test may have made another application, with its own
     with installation.app.app_context():
         yield installation.app
         db.session.remove()

@@ -89,4 +89,3 @@ def test_where_mails_are_sent_there_is_no_mailbox(app, settings):
     assert not [rule for rule in other.url_map.iter_rules() if rule.rule.startswith("/dev/mailbox")]
     with other.app_context():
         db.engine.dispose()
-    create_app(app.config["PORTICO"])  # the channels are those of the tests again
