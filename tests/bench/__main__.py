@@ -34,7 +34,7 @@ def main() -> None:
     wanted = _arguments()
     sizes = QUICK if wanted.quick else installations.FULL if wanted.full else installations.USUAL
     if wanted.quick:
-        measure.effort.rounds, measure.effort.seconds = 3, 0.2
+        measure.effort = measure.Effort(rounds=2, seconds=0.1, part=0.2)
     only = {TOGETHER.get(name, name) for name in wanted.only.split(",") if name}
     figures = []
     with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
@@ -61,11 +61,11 @@ def _measure(database: str, sizes: Sizes, folder: Path, only: set[str]) -> Itera
 def _by_itself(it: Installation, sizes: Sizes, folder: Path) -> dict[str, Callable[[], list[Figure]]]:
     """What is measured on the small installation alone."""
     brief, whole = sizes is QUICK, sizes is installations.FULL
-    files = 8 if brief else 1_000 if whole else 40
+    files = 4 if brief else 1_000 if whole else 40
     acts: dict[str, Callable[[], list[Figure]]] = {
         "P5": lambda: rooms.rooms(it),
         "P9": lambda: delivery.delivery(it),
-        "P11": lambda: process.process(it, requests=1_000 if brief else 20_000 if whole else 6_000),
+        "P11": lambda: process.process(it, requests=500 if brief else 20_000 if whole else 6_000),
     }
     if it.database == SQLITE:  # reading files is the same on both
         acts["P10"] = lambda: imports.imports(it, folder, most=files)

@@ -49,7 +49,7 @@ class Nowhere:
 
 def delivery(it: Installation) -> list[Figure]:
     """The rates on one database."""
-    count = 2_000 * measure.effort.rounds
+    count = int(10_000 * measure.effort.part)
     with it.app.app_context():
         real = events.registered()[0]
         events.register(Nowhere())

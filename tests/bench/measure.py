@@ -17,10 +17,11 @@ import psutil
 
 @dataclass
 class Effort:
-    """How long to look: rounds in which all take their turn, and seconds of a turn."""
+    """How long to look: rounds in which all take their turn, seconds of a turn, and a part of all other counts."""
 
     rounds: int = 5
     seconds: float = 0.4
+    part: float = 1.0
 
 
 effort = Effort()

@@ -45,7 +45,7 @@ def rooms(it: Installation) -> list[Figure]:
 
 
 def _rooms(it: Installation) -> list[Figure]:
-    meter, most = Processes(None, it.database_pid), 80
+    meter, most = Processes(None, it.database_pid), int(80 * measure.effort.part)
     enough = (most + 1) * measure.effort.rounds + 20
     hand, auto = _shoppers(it, 2 * enough, "plan"), _shoppers(it, enough, "auto")
     waiting = iter([_submit(shopper) for shopper in hand[:enough]])
@@ -129,7 +129,7 @@ def _floor(times: int, write: Callable[[Any], object]) -> None:
 
 def _over_http(it: Installation) -> list[Figure]:
     """P5 through HTTP: submitting a cart on a plan that approves at once, against a bare view that does F3."""
-    most = 60
+    most = int(60 * measure.effort.part)
     enough = (most + 1) * measure.effort.rounds + 20
     with it.app.app_context():
         shoppers = _shoppers(it, enough, "auto")
