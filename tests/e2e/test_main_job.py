@@ -31,6 +31,7 @@ def put_in_cart(page: Page, product: str, plan: str) -> None:
         page.get_by_role("link", name="Plans", exact=True).first.click()
     card = page.locator("li, section, article", has=page.get_by_role("heading", name=plan)).last
     card.get_by_role("button", name=re.compile("Access with this Plan")).click()
+    expect(page.get_by_text("is in your cart").first).to_be_visible()
 
 
 def submit(page: Page, app_name: str, reason: str = "") -> str:
