@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,11 +18,14 @@ class Counted(list[str]):
 
 @contextmanager
 def count_queries() -> Iterator[Counted]:
-    """Collect every statement that goes to the database in the block (transaction control left out)."""
-    counted = Counted()
+    """Collect every statement that this thread sends to the database in the block (transaction control left out).
+
+    Others are not counted: a timer may write down a credential's last use at any moment.
+    """
+    counted, here = Counted(), threading.get_ident()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
+        if threading.get_ident() == here and not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
             counted.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
