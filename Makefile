@@ -13,7 +13,7 @@ FOR_TEST := $(VENV)/.for-test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test quick lint format bench build assets browser lock clean
+.PHONY: help run test quick lint format bench build assets browser clients lock clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -21,7 +21,7 @@ help:  ## This list
 run: $(FOR_RUN) assets  ## Start the demo on http://127.0.0.1:8000 (PORT=… for another port); data is kept in instance/
 	@exec $(BIN)/portico run --demo --port $(PORT)
 
-test: $(FOR_TEST) assets lint browser  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
+test: $(FOR_TEST) assets lint browser clients  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
 	$(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
 	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --cov --cov-append --cov-report=
 	$(BIN)/coverage report
@@ -54,13 +54,16 @@ assets: $(FOR_RUN)  # Browser assets into static/vendor/, when the lock file has
 browser: $(FOR_TEST)  # Chromium for the browser tests: found, else installed, else an error with the way out
 	@$(BIN)/python -m tests.support.chromium
 
+clients: $(FOR_TEST) assets  # OAuth clients for Node.js into node_modules/, when the lock file has changed; only tests use them
+	@$(BIN)/python -m tests.support.node
+
 lock: $(FOR_TEST)  ## Work out the exact versions of everything again (UPGRADE=--upgrade takes the newest)
 	$(BIN)/uv pip compile pyproject.toml $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	$(BIN)/uv pip compile pyproject.toml $(UPGRADE) --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-emit-find-links --extra test --constraint requirements.lock \
 	  --output-file requirements-dev.lock
-	npm install --package-lock-only --ignore-scripts
+	$(BIN)/python -m tests.support.node lock
 
 clean:  ## Remove the environment and everything built; the demo's data in instance/ stays
 	rm -rf $(VENV) static/vendor node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

@@ -88,13 +88,13 @@ def _fingerprint() -> str:
 def _fetch(folder: Path) -> None:
     for name in NPM_FILES:
         shutil.copyfile(ROOT / name, folder / name)
-    command = [*_npm(), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
+    command = [*npm(), "ci", "--ignore-scripts", "--omit=dev", "--no-audit", "--no-fund"]
     ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if ended.returncode:
         raise SystemExit(f"npm could not fetch the browser assets:\n{ended.stderr.strip() or ended.stdout.strip()}")
 
 
-def _npm() -> list[str]:
+def npm() -> list[str]:
     """How npm is called: the machine's, or the one in the wheel."""
     if found := shutil.which("npm"):
         return [found]

@@ -71,7 +71,8 @@ def test_the_wheel_takes_data_but_no_leftovers_of_tools(tmp_path, monkeypatch):
 
 
 def test_npm_versions_are_exact():
-    wanted = json.loads((hatch_build.ROOT / "package.json").read_text())["dependencies"]
+    package = json.loads((hatch_build.ROOT / "package.json").read_text())
+    wanted = package["dependencies"] | package["devDependencies"]
     locked = json.loads((hatch_build.ROOT / "package-lock.json").read_text())["packages"]
 
     assert all(locked[f"node_modules/{name}"]["version"] == version for name, version in wanted.items())
