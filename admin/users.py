@@ -24,7 +24,8 @@ MEANING = {
     RoleName.CONSUMER: "browses, asks for access, has apps",
     RoleName.API_OWNER: "manages products and catalogues, decides requests",
     RoleName.PLAN_MANAGER: "manages plans, lets them approve by themselves",
-    RoleName.SECURITY_REVIEWER: "reviews requests that need it",
+    RoleName.SECURITY_REVIEWER: "answers security reviews",
+    RoleName.REVIEWER: "answers the reviews of the groups it is in",
     RoleName.AUDITOR: "reads everything, changes nothing",
     RoleName.ADMINISTRATOR: "manages everything and everybody",
 }

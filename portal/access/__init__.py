@@ -44,10 +44,8 @@ from portal.access.models import (
     Grant,
     GrantState,
     RequestItem,
+    RequestKind,
     RequestStatus,
-    ReviewStage,
-    StageAssignee,
-    StageState,
 )
 from portal.access.queries import (
     apps_with_access_to,
@@ -61,6 +59,16 @@ from portal.access.queries import (
     requests_numbered,
     requests_of,
 )
+from portal.access.review import (
+    AssigneeState,
+    PolicyDecision,
+    Review,
+    ReviewStage,
+    StageAssignee,
+    StageKind,
+    StageState,
+    Verdict,
+)
 from portal.access.rules import (
     LONGEST_REASON,
     CartRejected,
@@ -69,10 +77,12 @@ from portal.access.rules import (
     Remedy,
     allowance_left,
     compatible_credentials,
+    environments_for,
     problems,
     reason_problems,
     reusable_credentials,
 )
+from portal.access.staffing import may_answer, restaff, restaff_for
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 
@@ -82,6 +92,7 @@ __all__ = [
     "MOST_AT_ONCE",
     "MOST_ITEMS",
     "AccessRequest",
+    "AssigneeState",
     "CartItem",
     "CartRejected",
     "Category",
@@ -91,15 +102,20 @@ __all__ = [
     "GrantState",
     "Opening",
     "Outcome",
+    "PolicyDecision",
     "Problem",
     "Remedy",
     "RequestItem",
+    "RequestKind",
     "RequestStatus",
+    "Review",
     "ReviewStage",
     "StageAssignee",
+    "StageKind",
     "StageState",
     "Step",
     "Tally",
+    "Verdict",
     "add_to_cart",
     "allowance_left",
     "approve",
@@ -117,6 +133,7 @@ __all__ = [
     "empty_cart",
     "end_expired",
     "entitlement_for",
+    "environments_for",
     "find_entitlement",
     "find_grant",
     "find_request",
@@ -125,6 +142,7 @@ __all__ = [
     "grants_of",
     "groups",
     "history_of",
+    "may_answer",
     "may_decide",
     "may_revoke",
     "may_revoke_credential",
@@ -141,6 +159,8 @@ __all__ = [
     "remove_from_cart",
     "requests_numbered",
     "requests_of",
+    "restaff",
+    "restaff_for",
     "reusable_credentials",
     "revoke_access",
     "revoke_credential",

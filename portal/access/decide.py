@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
+from portal.access import quorum
 from portal.access.grants import cancel_unanswered, close_as_withdrawn, provision
 from portal.access.locking import lock_request, lock_requests
-from portal.access.models import AccessRequest, RequestStatus, ReviewStage, StageState
+from portal.access.models import AccessRequest, RequestStatus
+from portal.access.review import Review, ReviewStage, StageState, Verdict
+from portal.access.staffing import may_answer, open_stage
 from portal.accounts import Right, User
 from portal.db import db
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.events import EventKind, record
-from portal.policies import may_answer
 
 MOST_AT_ONCE = 100
 LONGEST_COMMENT = 4000
@@ -34,7 +36,7 @@ def settle(request: AccessRequest, *, by: User | None, comment: str = "") -> Non
 
     ``by`` is who gave the last answer; None when no answer was needed.
     """
-    if request.open_stages:
+    if any(stage.state in {StageState.OPEN, StageState.PAUSED} for stage in request.stages):
         return
     waiting = [stage for stage in request.stages if stage.state is StageState.WAITING]
     if not waiting:
@@ -42,9 +44,7 @@ def settle(request: AccessRequest, *, by: User | None, comment: str = "") -> Non
         return
     for stage in waiting:
         if stage.position == waiting[0].position:
-            stage.open()
-            asked = [assignee.user.email for assignee in stage.assignees]
-            record(EventKind.STAGE_OPENED, subject=stage, by=None, reason=stage.because, after={"asked": asked})
+            open_stage(stage)
 
 
 def approve(request: AccessRequest, *, by: User, comment: str = "", seen: str = "") -> AccessRequest:
@@ -56,10 +56,14 @@ def approve(request: AccessRequest, *, by: User, comment: str = "", seen: str = 
 
 
 def _say_yes(locked: AccessRequest, by: User, comment: str, seen: str = "") -> AccessRequest:
-    mine = _stages_to_answer(locked, by, comment, seen)
-    for stage in mine:
-        stage.close(StageState.APPROVED, by=by, comment=comment.strip())
-        record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment.strip())
+    for stage in _stages_to_answer(locked, by, comment, seen):
+        _add_review(stage, Verdict.APPROVE, by, comment)
+        if quorum.is_met(stage):
+            stage.close(StageState.APPROVED, by=by, comment=comment.strip())
+            record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment.strip())
+        else:
+            after = {"given": quorum.given(stage), "needed": quorum.needed(stage)}
+            record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment.strip(), after=after)
     settle(locked, by=by, comment=comment.strip())
     return locked
 
@@ -72,8 +76,8 @@ def reject(request: AccessRequest, *, by: User, reason: str, seen: str = "") -> 
 
 
 def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "") -> AccessRequest:
-    mine = _stages_to_answer(locked, by, reason, seen)
-    for stage in mine:
+    for stage in _stages_to_answer(locked, by, reason, seen):
+        _add_review(stage, Verdict.REJECT, by, reason)
         stage.close(StageState.REJECTED, by=by, comment=reason.strip())
         record(EventKind.STAGE_REJECTED, subject=stage, by=by, reason=reason.strip())
     cancel_unanswered(locked)
@@ -153,11 +157,30 @@ def _stages_to_answer(locked: AccessRequest, by: User, comment: str, seen: str) 
 
 
 def _stages_for(request: AccessRequest, person: User) -> list[ReviewStage]:
+    """The open stages that this person may answer and has not answered yet."""
     return [
         stage
         for stage in request.open_stages
-        if may_answer(person, assigned=[a.user for a in stage.assignees], requester=request.requester)
+        if person.id not in {review.reviewer_id for review in stage.live_reviews} and may_answer(stage, person)
     ]
+
+
+def _add_review(stage: ReviewStage, verdict: Verdict, by: User, reason: str) -> None:
+    """Keep what somebody said, bound to what they saw (I6); from now on the stage no longer waits for them."""
+    for assignee in stage.assignees:
+        if assignee.user_id == by.id:
+            assignee.waits = False
+    stage.reviews.append(
+        Review(
+            reviewer=by,
+            principal=by,
+            verdict=verdict,
+            reason=reason.strip(),
+            content_hash=stage.request.content_hash,
+            revision=stage.request.revision,
+        )
+    )
+    db.session.flush()
 
 
 def _what_happened(request: AccessRequest) -> str:

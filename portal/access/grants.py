@@ -15,10 +15,8 @@ from portal.access.models import (
     GrantState,
     RequestItem,
     RequestStatus,
-    ReviewStage,
-    StageAssignee,
-    StageState,
 )
+from portal.access.review import UNANSWERED, ReviewStage, StageAssignee, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import PlanState
@@ -45,6 +43,7 @@ def provision(request: AccessRequest, *, by: User | None) -> Credential:
     _refuse_if_over(request)
     end_expired(request.app)
     credential = _credential_for(request, by)
+    conditions = [text for stage in request.stages for review in stage.live_reviews for text in review.conditions]
     grants = [
         Grant(
             request=request,
@@ -52,10 +51,12 @@ def provision(request: AccessRequest, *, by: User | None) -> Credential:
             product=item.product,
             plan=request.plan,
             credential=credential,
-            scopes=item.scopes,
+            environment=request.environment,
+            scopes=item.granted_scopes,
+            conditions=conditions,
             ends_at=credential.expires_at,
         )
-        for item in request.items
+        for item in request.standing_items
     ]
     db.session.add_all(grants)
     db.session.flush()
@@ -137,8 +138,8 @@ def close_as_withdrawn(request: AccessRequest, *, by: User, reason: str = "") ->
 def cancel_unanswered(request: AccessRequest) -> None:
     """Nobody needs to answer any more."""
     for stage in request.stages:
-        if stage.state in {StageState.WAITING, StageState.OPEN}:
-            stage.state = StageState.CANCELLED
+        if stage.state in UNANSWERED:
+            stage.move_to(StageState.CANCELLED)
 
 
 def grants_of(app: DeveloperApp) -> Sequence[Grant]:
@@ -240,6 +241,7 @@ def _credential_for(request: AccessRequest, by: User | None) -> Credential:
             request.auth_method,
             name=request.credential_name,
             lifetime_days=request.terms["credential_lifetime_days"],
+            environment=request.environment,
             by=by,
         )
     credential = lock(Credential, request.credential_id)

@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from portal.access.models import AccessRequest, RequestItem, ReviewStage, StageAssignee
+from portal.access.models import AccessRequest, RequestItem
+from portal.access.review import ReviewStage, StageAssignee
+from portal.catalog import ApiProduct
 from portal.db import db
 from portal.errors import NotFound
 
@@ -34,6 +36,7 @@ def _with_it() -> list[Any]:
         selectinload(AccessRequest.requester),
         selectinload(AccessRequest.app),
         selectinload(AccessRequest.plan),
-        selectinload(AccessRequest.items).selectinload(RequestItem.product),
+        selectinload(AccessRequest.items).selectinload(RequestItem.product).selectinload(ApiProduct.owners),
         selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).selectinload(StageAssignee.user),
+        selectinload(AccessRequest.stages).selectinload(ReviewStage.reviews),
     ]

@@ -6,12 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.access.review import ReviewStage, StageState
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, AuthMethod, Catalogue, Plan
+from portal.catalog import ApiProduct, AuthMethod, Catalogue, Environment, Plan
 from portal.credentials import Credential
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
@@ -44,6 +45,7 @@ class RequestStatus(StrEnum):
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    DENIED = "denied"
 
 
 REQUEST_MOVES: dict[RequestStatus, frozenset[RequestStatus]] = {
@@ -52,7 +54,15 @@ REQUEST_MOVES: dict[RequestStatus, frozenset[RequestStatus]] = {
     RequestStatus.REJECTED: frozenset(),
     RequestStatus.WITHDRAWN: frozenset(),
     RequestStatus.EXPIRED: frozenset(),
+    RequestStatus.DENIED: frozenset(),
 }
+
+
+class RequestKind(StrEnum):
+    """Why access is asked for."""
+
+    NEW = "new"
+    BREAK_GLASS = "break_glass"
 
 
 class AccessRequest(Base):
@@ -65,6 +75,11 @@ class AccessRequest(Base):
     requester_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
     app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
+    kind: Mapped[RequestKind] = mapped_column(words(RequestKind), default=RequestKind.NEW)
+    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
+    answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    form_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
+    revision: Mapped[int] = mapped_column(default=1)
     catalogue_name: Mapped[str] = mapped_column(String(120))
     auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod))
     credential_id: Mapped[int | None] = mapped_column(ForeignKey("credential.id"), index=True)
@@ -112,6 +127,11 @@ class AccessRequest(Base):
         return [item.product for item in self.items]
 
     @property
+    def standing_items(self) -> list[RequestItem]:
+        """The lines of the request that no reviewer has declined."""
+        return [item for item in self.items if not item.declined]
+
+    @property
     def is_pending(self) -> bool:
         """Whether nobody has decided yet."""
         return self.status is RequestStatus.PENDING
@@ -123,10 +143,14 @@ class AccessRequest(Base):
 
     @property
     def status_text(self) -> str:
-        """The status as people read it; it names who is awaited when several stages exist."""
-        if self.is_pending and len(self.stages) > 1 and self.open_stages:
-            return f"Pending {self.open_stages[0].name.lower()} approval"
-        return self.status.value.capitalize()
+        """The status as people read it; it names the stage that is awaited unless the owner alone is asked (C39)."""
+        if not self.is_pending:
+            return {RequestStatus.DENIED: "Denied by policy"}.get(self.status, self.status.value.capitalize())
+        if any(stage.state is StageState.PAUSED for stage in self.stages):
+            return "Information requested"
+        if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != "owner"):
+            return f"Pending {self.open_stages[0].what_it_gives}"
+        return "Pending"
 
     def move_to(self, status: RequestStatus) -> None:
         """Close the request. Raises Conflict when it is closed already."""
@@ -139,7 +163,11 @@ class AccessRequest(Base):
 
 
 class RequestItem(Base):
-    """One product of a request. While the request is open, no second one may ask the same for the same app."""
+    """One product of a request. While the request is open, no second one may ask the same for the same app there.
+
+    ``scopes`` is what was asked for; ``approved_scopes`` is less when a reviewer narrowed it; a reviewer may also have
+    ``declined`` the whole line, with the reason in ``declined_because``.
+    """
 
     __tablename__ = "access_request_item"
 
@@ -147,11 +175,20 @@ class RequestItem(Base):
     request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"))
     app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"))
+    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     scopes: Mapped[list[str]] = mapped_column(default=list)
+    approved_scopes: Mapped[list[str] | None] = mapped_column(JSON)
+    declined: Mapped[bool] = mapped_column(default=False)
+    declined_because: Mapped[str] = mapped_column(Text, default="")
     is_open: Mapped[bool] = mapped_column(default=True)
 
     request: Mapped[AccessRequest] = relationship(back_populates="items")
     product: Mapped[ApiProduct] = relationship()
+
+    @property
+    def granted_scopes(self) -> list[str]:
+        """The scopes that approval opens: those asked for, unless a reviewer narrowed them."""
+        return self.scopes if self.approved_scopes is None else self.approved_scopes
 
     __table_args__ = (
         Index("ix_access_request_item_product_id_request_id", "product_id", "request_id"),
@@ -159,77 +196,11 @@ class RequestItem(Base):
             "uq_access_request_item_open",
             "app_id",
             "product_id",
+            "environment",
             unique=True,
             sqlite_where=text("is_open"),
             postgresql_where=text("is_open"),
         ),
-    )
-
-
-class StageState(StrEnum):
-    """Where a review stage stands."""
-
-    WAITING = "waiting"
-    OPEN = "open"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-
-
-class ReviewStage(Base):
-    """One answer that a request needs. Stages of the same position are open side by side."""
-
-    __tablename__ = "review_stage"
-
-    id: Mapped[pk]
-    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
-    key: Mapped[str] = mapped_column(String(40))
-    name: Mapped[str] = mapped_column(String(120))
-    because: Mapped[str] = mapped_column(Text, default="")
-    position: Mapped[int] = mapped_column(default=1)
-    state: Mapped[StageState] = mapped_column(words(StageState), default=StageState.WAITING)
-    opened_at: Mapped[datetime | None]
-    decided_at: Mapped[datetime | None]
-    reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"), index=True)
-    comment: Mapped[str] = mapped_column(Text, default="")
-
-    request: Mapped[AccessRequest] = relationship(back_populates="stages")
-    reviewer: Mapped[User | None] = relationship()
-    assignees: Mapped[list[StageAssignee]] = relationship(back_populates="stage", order_by="StageAssignee.id")
-
-    __table_args__ = (Index("ix_review_stage_state_request_id", "state", "request_id"),)
-
-    @property
-    def label(self) -> str:
-        """How records call this stage."""
-        return f"{self.request.number}, {self.name.lower()} approval"
-
-    def open(self) -> None:
-        """Let the reviewers of this stage answer."""
-        self.state, self.opened_at = StageState.OPEN, now()
-
-    def close(self, verdict: StageState, *, by: User, comment: str) -> None:
-        """Record the answer of a reviewer whose turn it is. Raises Conflict when it is not open."""
-        if self.state is not StageState.OPEN:
-            raise Conflict("This stage has already been decided.")
-        self.state, self.reviewer, self.comment, self.decided_at = verdict, by, comment, now()
-
-
-class StageAssignee(Base):
-    """A person who was asked to answer a stage, as things stood when it opened."""
-
-    __tablename__ = "stage_assignee"
-
-    id: Mapped[pk]
-    stage_id: Mapped[int] = mapped_column(ForeignKey("review_stage.id"))
-    user_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
-
-    stage: Mapped[ReviewStage] = relationship(back_populates="assignees")
-    user: Mapped[User] = relationship()
-
-    __table_args__ = (
-        UniqueConstraint("stage_id", "user_id"),
-        Index("ix_stage_assignee_user_id_stage_id", "user_id", "stage_id"),
     )
 
 
@@ -252,7 +223,9 @@ class Grant(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
     credential_id: Mapped[int] = mapped_column(ForeignKey("credential.id"), index=True)
+    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     scopes: Mapped[list[str]] = mapped_column(default=list)
+    conditions: Mapped[list[str]] = mapped_column(default=list)
     state: Mapped[GrantState] = mapped_column(words(GrantState), default=GrantState.ACTIVE)
     starts_at: Mapped[datetime] = mapped_column(default=now)
     ends_at: Mapped[datetime | None]
@@ -271,6 +244,7 @@ class Grant(Base):
             "uq_access_grant_live",
             "app_id",
             "product_id",
+            "environment",
             unique=True,
             sqlite_where=text("state = 'active'"),
             postgresql_where=text("state = 'active'"),

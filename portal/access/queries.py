@@ -16,10 +16,8 @@ from portal.access.models import (
     GrantState,
     RequestItem,
     RequestStatus,
-    ReviewStage,
-    StageAssignee,
-    StageState,
 )
+from portal.access.review import ReviewStage, StageAssignee
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
@@ -152,7 +150,7 @@ def _visible_to(person: User) -> ColumnElement[bool]:
     own = AccessRequest.requester_id == person.id
     if not person.may(Right.SEE_REQUESTS):
         return own
-    return or_(own, _some(_stages_asking(person)), _some(_items_owned_by(person)))
+    return or_(own, _some(_asked(person)), _some(_items_owned_by(person)))
 
 
 def _among_few(person: User) -> list[ColumnElement[bool]]:
@@ -174,18 +172,20 @@ def _if_few(keys: Select[Any] | CompoundSelect[Any]) -> list[ColumnElement[bool]
 
 
 def _asking(person: User) -> Select[Any]:
-    return select(ReviewStage.request_id).join(StageAssignee).where(StageAssignee.user_id == person.id)
+    return select(StageAssignee.request_id).where(StageAssignee.user_id == person.id)
 
 
 def _waits_for(person: User) -> list[ColumnElement[bool]]:
-    open_stages = _stages_asking(person).where(ReviewStage.state == StageState.OPEN)
-    return [AccessRequest.status == RequestStatus.PENDING, _some(open_stages), *_if_few(_asking(person))]
+    """Those with an open stage that waits for this very person; found by an index that holds nothing else."""
+    waiting = select(StageAssignee.request_id).where(StageAssignee.user_id == person.id, StageAssignee.waits)
+    return [AccessRequest.status == RequestStatus.PENDING, AccessRequest.id.in_(waiting)]
 
 
-def _stages_asking(person: User) -> Select[Any]:
-    """The stages of a request that this person is asked to answer; found from the request, never from the person."""
-    asked = select(StageAssignee.id).where(StageAssignee.stage_id == ReviewStage.id, StageAssignee.user_id == person.id)
-    return select(ReviewStage.id).where(ReviewStage.request_id == AccessRequest.id, asked.exists())
+def _asked(person: User) -> Select[Any]:
+    """The places where a request asks this person; found from the request, never from the person."""
+    return select(StageAssignee.id).where(
+        StageAssignee.request_id == AccessRequest.id, StageAssignee.user_id == person.id
+    )
 
 
 def _items_owned_by(person: User) -> Select[Any]:
@@ -219,8 +219,9 @@ def _listed() -> list[Any]:
         joinedload(AccessRequest.requester),
         joinedload(AccessRequest.app),
         joinedload(AccessRequest.plan),
-        selectinload(AccessRequest.items).joinedload(RequestItem.product),
+        selectinload(AccessRequest.items).joinedload(RequestItem.product).selectinload(ApiProduct.owners),
         selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
+        selectinload(AccessRequest.stages).selectinload(ReviewStage.reviews),
     ]
 
 

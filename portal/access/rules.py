@@ -16,7 +16,7 @@ from portal.access.grants import end_expired, held_by
 from portal.access.models import AccessRequest, CartItem, Grant, GrantState, RequestItem
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import Offer, Plan
+from portal.catalog import Environment, Offer, Plan
 from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Invalid
@@ -88,13 +88,16 @@ def allowance_left(plan: Plan, *, by: User) -> int | None:
     return max(plan.allowance_requests - (used or 0), 0)
 
 
-def app_problems(items: Sequence[CartItem], app: DeveloperApp) -> list[Problem]:
-    """The products that this app already has, or already asks for."""
+def app_problems(
+    items: Sequence[CartItem], app: DeveloperApp, environment: Environment = Environment.TEST
+) -> list[Problem]:
+    """The products that this app already has, or already asks for, in that environment."""
     end_expired(app)
-    held = {grant.product_id for grant in held_by(app)}
-    asked = set(
-        db.session.scalars(select(RequestItem.product_id).where(RequestItem.app_id == app.id, RequestItem.is_open))
+    held = {grant.product_id for grant in held_by(app) if grant.environment is environment}
+    asking = select(RequestItem.product_id).where(
+        RequestItem.app_id == app.id, RequestItem.environment == environment, RequestItem.is_open
     )
+    asked = set(db.session.scalars(asking))
     found = []
     for item in items:
         remove = (Remedy(f"Remove {item.product.name}", (item.id,)),)
@@ -104,6 +107,20 @@ def app_problems(items: Sequence[CartItem], app: DeveloperApp) -> list[Problem]:
             message = f"{app.name} already has a pending request for {item.product.name}."
             found.append(Problem(Category.APP, message, remove))
     return found
+
+
+def environment_problems(items: Sequence[CartItem], environment: Environment) -> list[Problem]:
+    """The products that are not offered in the environment that was chosen (C15)."""
+    missing = [item for item in items if environment not in item.product.environments]
+    if not missing:
+        return []
+    message = f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} not offered in {environment.label.lower()}."
+    return [Problem(Category.PRODUCT, message, _removals({"": missing}))]
+
+
+def environments_for(items: Sequence[CartItem]) -> list[Environment]:
+    """The environments in which every product of the cart is offered, the least delicate first."""
+    return [e for e in Environment if all(e in item.product.environments for item in items)]
 
 
 def reason_problems(items: Sequence[CartItem], reason: str) -> list[Problem]:
@@ -117,11 +134,21 @@ def reason_problems(items: Sequence[CartItem], reason: str) -> list[Problem]:
 
 
 def credential_problems(
-    items: Sequence[CartItem], app: DeveloperApp, credential: Credential | None, name: str
+    items: Sequence[CartItem],
+    app: DeveloperApp,
+    credential: Credential | None,
+    name: str,
+    environment: Environment = Environment.TEST,
 ) -> list[Problem]:
     """What is wrong with the credential that was chosen, or with the name for a new one."""
     if len(name) > LONGEST_NAME:
         message = f"The credential's name is longer than {LONGEST_NAME} characters."
+        return [Problem(Category.CREDENTIAL, message)]
+    if credential is not None and credential.environment is not environment:
+        message = (
+            f"That credential is for {credential.environment.label.lower()}, and this request is for "
+            f"{environment.label.lower()}. Choose another one, or ask for a new one."
+        )
         return [Problem(Category.CREDENTIAL, message)]
     if credential is None or credential in compatible_credentials(app, items):
         return []

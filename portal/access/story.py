@@ -6,14 +6,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from portal import events
-from portal.access.models import AccessRequest, RequestStatus, ReviewStage, StageState
+from portal.access.models import AccessRequest, RequestStatus
+from portal.access.review import ReviewStage, StageState
 from portal.accounts import User
 from portal.events import EventKind
 
 _TITLES = {
     EventKind.REQUEST_SUBMITTED: ("Submitted", ""),
     EventKind.STAGE_OPENED: ("Sent for approval", "info"),
+    EventKind.STAGE_STAFFED: ("Asked as well", "info"),
+    EventKind.STAGE_UNSTAFFED: ("Nobody of this stage can answer", "warn"),
+    EventKind.STAGE_VOTED: ("One approval of several", "info"),
     EventKind.STAGE_APPROVED: ("Stage approved", "good"),
+    EventKind.STAGE_SKIPPED: ("Stage no longer needed", ""),
+    EventKind.REQUEST_DENIED: ("Denied by policy", "bad"),
     EventKind.REQUEST_APPROVED: ("Approved", "good"),
     EventKind.REQUEST_REJECTED: ("Rejected", "bad"),
     EventKind.REQUEST_WITHDRAWN: ("Withdrawn", ""),
@@ -21,9 +27,12 @@ _TITLES = {
 _STEP_STATES = {
     StageState.WAITING: "todo",
     StageState.OPEN: "current",
+    StageState.PAUSED: "current",
     StageState.APPROVED: "done",
     StageState.REJECTED: "failed",
+    StageState.EXPIRED: "failed",
     StageState.CANCELLED: "skipped",
+    StageState.SKIPPED: "skipped",
 }
 
 
@@ -51,7 +60,7 @@ class Entry:
 def path_of(request: AccessRequest) -> list[Step]:
     """The steps of a request from submission to access, each with who answered or who is awaited."""
     submitted = Step("Submitted", request.requester.display_name, "done", request.submitted_at)
-    stages = [Step(f"{s.name} approval", awaited(s), _STEP_STATES[s.state], s.decided_at) for s in request.stages]
+    stages = [Step(_title(s), awaited(s), _STEP_STATES[s.state], s.decided_at) for s in request.stages]
     if request.auto_approved:
         stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
     endings = {
@@ -60,15 +69,22 @@ def path_of(request: AccessRequest) -> list[Step]:
         RequestStatus.REJECTED: Step("Rejected", "", "failed", request.decided_at),
         RequestStatus.WITHDRAWN: Step("Withdrawn", "", "skipped", request.decided_at),
         RequestStatus.EXPIRED: Step("Expired", "", "failed", request.decided_at),
+        RequestStatus.DENIED: Step("Denied by policy", "", "failed", request.decided_at),
     }
     return [submitted, *stages, endings[request.status]]
+
+
+def _title(stage: ReviewStage) -> str:
+    return stage.what_it_gives[:1].upper() + stage.what_it_gives[1:]
 
 
 def awaited(stage: ReviewStage) -> str:
     """Who answered a stage, or who is asked to."""
     if stage.reviewer is not None:
         return stage.reviewer.display_name
-    asked = [assignee.user.display_name for assignee in stage.assignees if assignee.user.active]
+    if stage.state is StageState.WAITING:
+        return "after the steps before it"
+    asked = [assignee.user.display_name for assignee in stage.active_assignees if assignee.user.active]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
     return " or ".join(asked[:3]) + more or "an administrator"
 

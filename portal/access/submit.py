@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +16,21 @@ from sqlalchemy.orm import selectinload
 from portal import policies
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
 from portal.access.decide import settle
-from portal.access.models import AccessRequest, CartItem, RequestItem, ReviewStage, StageAssignee
+from portal.access.models import AccessRequest, CartItem, RequestItem, RequestStatus
+from portal.access.review import PolicyDecision, ReviewStage, StageKind
 from portal.access.rules import (
     CartRejected,
     Category,
     Problem,
     app_problems,
     credential_problems,
+    environment_problems,
     problems,
     reason_problems,
 )
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct
+from portal.catalog import ApiProduct, Environment
 from portal.credentials import Credential
 from portal.db import db, lock
 from portal.errors import NotAllowed
@@ -42,6 +44,9 @@ class _Ask:
     app: DeveloperApp
     by: User
     reason: str
+    environment: Environment
+    answers: Mapping[str, Any]
+    form_ids: Sequence[int]
     credential: Credential | None
     credential_name: str
     batch: str
@@ -71,22 +76,37 @@ def submit(
     credential: Credential | None = None,
     credential_name: str = "",
     seen: str = "",
+    environment: Environment = Environment.TEST,
+    answers: Mapping[str, Any] | None = None,
+    form_ids: Sequence[int] = (),
 ) -> list[AccessRequest]:
     """Turn the person's cart into access requests for one of their apps, one a catalogue, and empty the cart.
 
     ``credential`` adds the products to that existing credential; otherwise approval issues a new one. ``seen`` is the
-    ``fingerprint`` of the cart as the person saw it. Raises CartRejected with every problem found, NotAllowed for
+    ``fingerprint`` of the cart as the person saw it. ``answers`` are those to the request forms ``form_ids``, already
+    checked. Raises CartRejected with every problem found, NotAllowed for
     somebody else's app.
     """
     items = open_cart(by=by, seen=seen)
     locked = lock(DeveloperApp, app.id)  # an app that is being deleted gets no request
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("You can only request access for your own apps.")
-    found = problems(items, by=by) + app_problems(items, app) + reason_problems(items, reason)
-    found += credential_problems(items, app, credential, credential_name)
+    found = problems(items, by=by) + app_problems(items, app, environment) + reason_problems(items, reason)
+    found += environment_problems(items, environment)
+    found += credential_problems(items, app, credential, credential_name, environment)
     if found:
         raise CartRejected(found)
-    ask = _Ask(app, by, reason.strip(), credential, credential_name.strip(), uuid.uuid4().hex)
+    ask = _Ask(
+        app=app,
+        by=by,
+        reason=reason.strip(),
+        environment=environment,
+        answers=answers or {},
+        form_ids=form_ids,
+        credential=credential,
+        credential_name=credential_name.strip(),
+        batch=uuid.uuid4().hex,
+    )
     try:
         made = [_submit_group(group, ask) for group in groups(items)]
     except IntegrityError as error:
@@ -100,18 +120,24 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     plan, products = items[0].plan, [item.product for item in items]
     if not plan.auto_approve:
         _load_owners(products)
-    decision = policies.decide(plan, products, requester=ask.by)
+    decision = policies.decide(plan, products)
     request = AccessRequest(
         batch=ask.batch,
         requester=ask.by,
         app=ask.app,
         plan=plan,
+        environment=ask.environment,
+        answers=dict(ask.answers),
+        form_ids=list(ask.form_ids),
         catalogue_name=items[0].catalogue.name,
         auth_method=products[0].auth_method,
         credential=ask.credential,
         credential_name=ask.credential_name,
         reason=ask.reason,
-        items=[RequestItem(product=p, app_id=ask.app.id, scopes=plan.scopes_for(p)) for p in products],
+        items=[
+            RequestItem(product=p, app_id=ask.app.id, environment=ask.environment, scopes=plan.scopes_for(p))
+            for p in products
+        ],
         stages=[_stage(spec) for spec in decision.stages],
         auto_approved=decision.is_automatic,
     )
@@ -120,8 +146,26 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     db.session.add(request)
     db.session.flush()
     record(EventKind.REQUEST_SUBMITTED, subject=request, by=ask.by, reason=request.reason, after=_summary(request))
-    settle(request, by=None, comment=decision.because)
+    db.session.add(_decision_record(request, decision))
+    if decision.denied:
+        request.move_to(RequestStatus.DENIED)
+        record(EventKind.REQUEST_DENIED, subject=request, by=None, reason=decision.because)
+    else:
+        settle(request, by=None, comment=decision.because)
     return request
+
+
+def _decision_record(request: AccessRequest, decision: policies.Decision) -> PolicyDecision:
+    return PolicyDecision(
+        request_id=request.id,
+        revision=request.revision,
+        policy_version=decision.policy_version,
+        facts=list(decision.facts),
+        outcome=decision.outcome,
+        stages=[stage.key for stage in decision.stages],
+        matched=list(decision.matched),
+        errors=list(decision.errors),
+    )
 
 
 def _load_owners(products: Sequence[ApiProduct]) -> None:
@@ -135,14 +179,17 @@ def _stage(spec: policies.StageSpec) -> ReviewStage:
         key=spec.key,
         name=spec.name,
         because=spec.because,
+        kind=StageKind(spec.template.get("kind", StageKind.APPROVAL)),
+        template=dict(spec.template),
+        product_ids=list(spec.product_ids),
         position=spec.position,
-        assignees=[StageAssignee(user=reviewer) for reviewer in spec.reviewers],
     )
 
 
 def _summary(request: AccessRequest) -> dict[str, Any]:
     return {
         "app": request.app.name,
+        "environment": request.environment,
         "plan": request.terms["plan"],
         "products": [product.name for product in request.products],
         "automatic": request.auto_approved,
@@ -154,6 +201,8 @@ def content_hash(request: AccessRequest) -> str:
     content = {
         "requester": request.requester.email,
         "app": request.app.id,
+        "environment": request.environment,
+        "answers": request.answers,
         "reason": request.reason,
         "terms": request.terms,
         "credential": request.credential.client_id if request.credential else None,

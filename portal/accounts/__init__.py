@@ -14,7 +14,16 @@ from portal.accounts.entry import (
     sign_in,
     sign_out,
 )
-from portal.accounts.models import Organisation, Role, User, WebSession, user_role
+from portal.accounts.groups import add_group, find_group, groups, groups_of, members_of, set_members
+from portal.accounts.models import (
+    Organisation,
+    OrganisationKind,
+    ReviewerGroup,
+    Role,
+    User,
+    WebSession,
+    user_role,
+)
 from portal.accounts.passwords import normal_password, password_problems
 from portal.accounts.people import (
     add_person,
@@ -45,11 +54,14 @@ __all__ = [
     "ACCOUNT_MAIL",
     "ROLE_RIGHTS",
     "Organisation",
+    "OrganisationKind",
+    "ReviewerGroup",
     "Right",
     "Role",
     "RoleName",
     "User",
     "WebSession",
+    "add_group",
     "add_person",
     "ask_reset",
     "change_person",
@@ -60,9 +72,13 @@ __all__ = [
     "end_session",
     "end_sessions",
     "find_by_reset",
+    "find_group",
     "find_person",
     "find_person_by_email",
     "forget_old_sessions",
+    "groups",
+    "groups_of",
+    "members_of",
     "normal_address",
     "normal_password",
     "open_reset",
@@ -78,6 +94,7 @@ __all__ = [
     "reset_is_open",
     "role_named",
     "sessions_of",
+    "set_members",
     "sign_in",
     "sign_out",
     "sign_out_everywhere",

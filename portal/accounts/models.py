@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from flask_security.core import RoleMixin, UserMixin
@@ -10,18 +11,35 @@ from sqlalchemy import Column, ForeignKey, Index, String, Table, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts.rights import ROLE_RIGHTS, Right, RoleName
-from portal.db import Base, key, now, pk
+from portal.db import Base, key, now, pk, words
+
+
+class OrganisationKind(StrEnum):
+    """How an organisation stands to the one that runs the portal; policies may ask for it (C53)."""
+
+    INTERNAL = "internal"
+    PARTNER = "partner"
+    VENDOR = "vendor"
 
 
 class Organisation(Base):
-    """A company or group that people and apps belong to. Exactly one is the default, for people on their own."""
+    """A company or group that people and apps belong to. Exactly one is the default, for people on their own.
+
+    ``sponsor`` is the person of ours who answers for the relationship (C67).
+    """
 
     __tablename__ = "organisation"
 
     id: Mapped[pk]
     name: Mapped[str] = mapped_column(String(120), unique=True)
     is_default: Mapped[bool] = mapped_column(default=False)
+    kind: Mapped[OrganisationKind] = mapped_column(words(OrganisationKind), default=OrganisationKind.INTERNAL)
+    sponsor_id: Mapped[int | None] = mapped_column(
+        ForeignKey("portal_user.id", name="fk_organisation_sponsor_id_portal_user", use_alter=True)
+    )
     created_at: Mapped[datetime] = mapped_column(default=now)
+
+    sponsor: Mapped[User | None] = relationship(foreign_keys=[sponsor_id], post_update=True)
 
     __table_args__ = (
         Index(
@@ -32,6 +50,11 @@ class Organisation(Base):
             postgresql_where=text("is_default"),
         ),
     )
+
+    @property
+    def label(self) -> str:
+        """The name by which records call this organisation."""
+        return self.name
 
 
 user_role = Table(
@@ -69,7 +92,7 @@ class User(Base, UserMixin):
     reset_asked_at: Mapped[datetime | None]
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
 
-    organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True)
+    organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True, foreign_keys=[organisation_id])
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
 
     @property
@@ -97,6 +120,33 @@ class User(Base, UserMixin):
     def may(self, right: Right) -> bool:
         """Whether this person has that right now."""
         return right in self.rights
+
+
+group_member = Table(
+    "group_member",
+    Base.metadata,
+    Column("group_id", key, ForeignKey("reviewer_group.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", key, ForeignKey("portal_user.id"), primary_key=True, index=True),
+)
+
+
+class ReviewerGroup(Base):
+    """People who answer a review stage together, such as Legal; an administrator fills it (C34)."""
+
+    __tablename__ = "reviewer_group"
+
+    id: Mapped[pk]
+    key: Mapped[str] = mapped_column(String(40), unique=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    description: Mapped[str] = mapped_column(String(300), default="")
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+    members: Mapped[list[User]] = relationship(secondary=group_member, order_by=User.id)
+
+    @property
+    def label(self) -> str:
+        """The name by which records call this group."""
+        return self.name
 
 
 class WebSession(Base):

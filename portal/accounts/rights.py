@@ -10,6 +10,7 @@ class RoleName(StrEnum):
     API_OWNER = "api_owner"
     PLAN_MANAGER = "plan_manager"
     SECURITY_REVIEWER = "security_reviewer"
+    REVIEWER = "reviewer"
     AUDITOR = "auditor"
     ADMINISTRATOR = "administrator"
 
@@ -34,7 +35,9 @@ class Right(StrEnum):
     EDIT_PLANS = "create and edit plans"
     SET_AUTO_APPROVE = "let a plan approve by itself"
     SEE_USERS = "see people"
-    EDIT_USERS = "change roles, deactivate people"
+    EDIT_USERS = "change roles, groups and organisations, deactivate people"
+    SEE_POLICIES = "see approval policies and review stages"
+    EDIT_POLICIES = "draft and activate approval policies, edit review stages"
     SEE_MESSAGES = "see mail templates and the outbox"
     EDIT_MESSAGES = "edit mail templates, send dead messages again"
     SEE_AUDIT = "read and export the audit record"
@@ -48,8 +51,10 @@ _SEE_EVERYTHING = {
     Right.SEE_CATALOGUE,
     Right.SEE_USERS,
     Right.SEE_MESSAGES,
+    Right.SEE_POLICIES,
     Right.SEE_AUDIT,
 }
+_REVIEW = frozenset({Right.USE_ADMIN, Right.SEE_REQUESTS, Right.DECIDE_REQUESTS})
 
 ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
     RoleName.CONSUMER: frozenset({Right.REQUEST_ACCESS}),
@@ -63,10 +68,12 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.SEE_CATALOGUE,
             Right.EDIT_PRODUCTS,
             Right.EDIT_PLANS,
+            Right.SEE_POLICIES,
         }
     ),
     RoleName.PLAN_MANAGER: frozenset({Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}),
-    RoleName.SECURITY_REVIEWER: frozenset({Right.USE_ADMIN, Right.SEE_REQUESTS, Right.DECIDE_REQUESTS}),
+    RoleName.SECURITY_REVIEWER: _REVIEW,
+    RoleName.REVIEWER: _REVIEW,
     RoleName.AUDITOR: frozenset(_SEE_EVERYTHING),
     RoleName.ADMINISTRATOR: frozenset(
         _SEE_EVERYTHING
@@ -77,6 +84,7 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.EDIT_PLANS,
             Right.SET_AUTO_APPROVE,
             Right.EDIT_USERS,
+            Right.EDIT_POLICIES,
             Right.EDIT_MESSAGES,
         }
     ),

@@ -57,6 +57,28 @@ UNUSUAL = "state <> 'published'"
 REQUESTABLE_METHODS = (AuthMethod.OAUTH2, AuthMethod.API_KEY)
 
 
+class Classification(StrEnum):
+    """How much harm it would do if the data behind a product came into the wrong hands."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    RESTRICTED = "restricted"
+
+
+class Environment(StrEnum):
+    """Where an app that asks for access runs; in this order, the least delicate first."""
+
+    DEV = "dev"
+    TEST = "test"
+    PROD = "prod"
+
+    @property
+    def label(self) -> str:
+        """The environment as people read it."""
+        return {Environment.DEV: "Development", Environment.TEST: "Test", Environment.PROD: "Production"}[self]
+
+
 class PlanState(StrEnum):
     """Whether a plan is offered, kept for those who have it, or over."""
 
@@ -103,6 +125,9 @@ class ApiProduct(Base):
     scopes: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     state: Mapped[ProductState] = mapped_column(words(ProductState), default=ProductState.DRAFT)
     featured: Mapped[bool] = mapped_column(default=False)
+    classification: Mapped[Classification] = mapped_column(words(Classification), default=Classification.INTERNAL)
+    environments: Mapped[list[str]] = mapped_column(default=lambda: [e.value for e in Environment])
+    zone: Mapped[str] = mapped_column(String(60), default="UTC")
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
-from portal.catalog import AuthMethod, Plan
+from portal.catalog import AuthMethod, Environment, Plan
 from portal.credentials.models import LIVE_STATES, Credential, CredentialState
 from portal.credentials.secret import hash_secret, new_client_id, new_secret
 from portal.db import db, lock, now
@@ -33,13 +33,24 @@ class Revealed:
 
 
 def issue(
-    app: DeveloperApp, plan: Plan, auth_method: AuthMethod, *, name: str, lifetime_days: int | None, by: User | None
+    app: DeveloperApp,
+    plan: Plan,
+    auth_method: AuthMethod,
+    *,
+    name: str,
+    lifetime_days: int | None,
+    environment: Environment = Environment.TEST,
+    by: User | None,
 ) -> Credential:
-    """A credential for the app on this plan, ready to reveal; it ends after ``lifetime_days``, or never."""
+    """A credential for the app on this plan, ready to reveal; it ends after ``lifetime_days``, or never.
+
+    It belongs to one environment: what was approved for test never opens production (C47).
+    """
     credential = Credential(
         app=app,
         plan=plan,
         auth_method=auth_method,
+        environment=environment,
         name=name or plan.display_name,
         client_id=new_client_id(auth_method),
         expires_at=now() + timedelta(days=lifetime_days) if lifetime_days else None,
@@ -49,7 +60,12 @@ def issue(
         EventKind.CREDENTIAL_ISSUED,
         subject=credential,
         by=by,
-        after={"app": app.name, "plan": plan.display_name, "expires_at": credential.expires_at},
+        after={
+            "app": app.name,
+            "plan": plan.display_name,
+            "expires_at": credential.expires_at,
+            "environment": environment,
+        },
     )
     return credential
 

@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.apps import DeveloperApp
-from portal.catalog import AuthMethod, Plan
+from portal.catalog import AuthMethod, Environment, Plan
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
 
@@ -43,6 +43,7 @@ class Credential(Base):
     app_id: Mapped[int] = mapped_column(ForeignKey("developer_app.id"), index=True)
     plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"), index=True)
     auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod))
+    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     name: Mapped[str] = mapped_column(String(120))
     client_id: Mapped[str] = mapped_column(String(60), unique=True)
     secret_hash: Mapped[str | None] = mapped_column(String(64))

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from portal.accounts import User
+from portal.accounts import RoleName
 from portal.catalog import ApiProduct, Plan
-from portal.policies.reviewers import reviewers_for
+
+OWNER_STAGE: dict[str, Any] = {
+    "kind": "approval",
+    "sources": [{"kind": "owners"}],
+    "fallback": [{"kind": "role", "role": RoleName.API_OWNER.value}],
+    "quorum": {"n": 1, "mode": "total"},
+}
 
 
 @dataclass(frozen=True)
 class StageSpec:
-    """A stage that a request needs: what it is called, why, and who is asked."""
+    """A stage that a request needs: what it is called, why, when, and how it is staffed."""
 
     key: str
     name: str
     because: str
     position: int
-    reviewers: tuple[User, ...]
+    template: Mapping[str, Any] = field(default_factory=dict)
+    product_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,14 +35,24 @@ class Decision:
 
     stages: tuple[StageSpec, ...]
     because: str
+    denied: bool = False
+    policy_version: str = ""
+    facts: tuple[dict[str, Any], ...] = ()
+    matched: tuple[dict[str, Any], ...] = ()
+    errors: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """``auto``, ``deny`` or ``stages``."""
+        return "deny" if self.denied else "stages" if self.stages else "auto"
 
     @property
     def is_automatic(self) -> bool:
         """Whether nobody has to answer."""
-        return not self.stages
+        return not self.stages and not self.denied
 
 
-def decide(plan: Plan, products: Sequence[ApiProduct], *, requester: User) -> Decision:
+def decide(plan: Plan, products: Sequence[ApiProduct]) -> Decision:
     """The stages that a request for these products on this plan needs, by the plan as it is now.
 
     Products with the same owners share a stage; each further set of owners answers for its own, side by side.
@@ -42,14 +60,19 @@ def decide(plan: Plan, products: Sequence[ApiProduct], *, requester: User) -> De
     if plan.auto_approve:
         return Decision((), f"{plan.display_name} approves by itself.")
     because = f"{plan.display_name} needs the approval of the product's owner."
-    stages, groups = [], _by_owners(products)
+    return Decision(tuple(owner_stages(products, because)), because)
+
+
+def owner_stages(products: Sequence[ApiProduct], because: str, position: int = 1) -> list[StageSpec]:
+    """One stage for each set of owners among the products."""
+    groups = _by_owners(products)
+    stages = []
     for owned in groups:
         names = ", ".join(product.name for product in owned)
         name = "Owner" if len(groups) == 1 else f"{names} owner"
-        stages.append(
-            StageSpec("owner", name[:120], because, 1, tuple(reviewers_for(owned[0].owners, requester=requester)))
-        )
-    return Decision(tuple(stages), because)
+        ids = tuple(product.id for product in owned)
+        stages.append(StageSpec("owner", name[:120], because, position, OWNER_STAGE, ids))
+    return stages
 
 
 def explain(plan: Plan) -> str:

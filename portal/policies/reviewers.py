@@ -1,32 +1,125 @@
-"""Who may answer a stage. Nobody answers for a request of their own (C136)."""
+"""Who answers a stage. Nobody answers for a request of their own (C136).
+
+A stage names its sources: the products' owners, the organisation's sponsor, groups, roles, persons. Everybody is asked
+``via`` one of them or several ("group:legal|group:security"), and may answer as long as one still holds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from portal.accounts import RoleName, User, people_with_role
+from portal.accounts import Right, RoleName, User, find_person_by_email, members_of, people_with_role
 
-REVIEWING_ROLES = frozenset({RoleName.API_OWNER, RoleName.ADMINISTRATOR})
-
-
-def reviewers_for(owners: Iterable[User], *, requester: User) -> Sequence[User]:
-    """The people to ask: the owners; without any, all API owners; without those, the administrators."""
-    return (
-        _qualified(owners, requester)
-        or _qualified(people_with_role(RoleName.API_OWNER), requester)
-        or _qualified(people_with_role(RoleName.ADMINISTRATOR), requester)
-    )
+OWNING_ROLES = frozenset({RoleName.API_OWNER, RoleName.ADMINISTRATOR})
+OWNERS, SPONSOR, BY_HAND = "owners", "sponsor", "by hand"
+LAST_RESORT = f"role:{RoleName.ADMINISTRATOR.value}"
 
 
-def may_answer(person: User, *, assigned: Iterable[User], requester: User) -> bool:
-    """Whether this person may answer now: asked and still qualified; or, where nobody asked is, an administrator."""
-    if person.id == requester.id or not person.active:
-        return False
-    qualified = _qualified(assigned, requester)
-    if qualified:
-        return any(reviewer.id == person.id for reviewer in qualified)
-    return RoleName.ADMINISTRATOR in person.role_names
+@dataclass(frozen=True)
+class Circle:
+    """The people around a request from whom its stages are staffed."""
+
+    requester: User
+    owners: tuple[User, ...]
+
+    @property
+    def sponsor(self) -> User | None:
+        """Who answers for the requester's organisation."""
+        return self.requester.organisation.sponsor
 
 
-def _qualified(people: Iterable[User], requester: User) -> list[User]:
-    return [p for p in people if p.active and p.id != requester.id and p.role_names & REVIEWING_ROLES]
+@dataclass(frozen=True)
+class Asked:
+    """A person who is to answer a stage, and by what."""
+
+    person: User
+    via: str
+
+
+@dataclass(frozen=True)
+class Staff:
+    """The people who are to answer a stage. ``intended`` is False when its own sources had nobody."""
+
+    asked: tuple[Asked, ...]
+    intended: bool
+
+
+def staff_for(template: Mapping[str, Any], circle: Circle) -> Staff:
+    """Whom to ask: the stage's sources together; without anybody there its fallback; then the administrators."""
+    asked = _distinct(template.get("sources", ()), circle)
+    if asked:
+        return Staff(asked, intended=True)
+    fallback = [*template.get("fallback", ()), {"kind": "role", "role": RoleName.ADMINISTRATOR.value}]
+    for source in fallback:
+        asked = _distinct([source], circle)
+        if asked:
+            return Staff(asked, intended=False)
+    return Staff((), intended=False)
+
+
+def escalation_for(template: Mapping[str, Any], circle: Circle) -> tuple[Asked, ...]:
+    """Who is asked as well when the stage is late; the administrators unless it says otherwise."""
+    return _distinct(template.get("escalation") or [{"kind": "role", "role": RoleName.ADMINISTRATOR.value}], circle)
+
+
+def still_holds(person: User, via: str, circle: Circle) -> bool:
+    """Whether a person who was asked may answer now: active, not the requester, and still what they were asked as."""
+    return may_review(person, circle) and any(_is(person, each, circle) for each in via.split("|"))
+
+
+def _is(person: User, via: str, circle: Circle) -> bool:
+    kind, _, key = via.partition(":")
+    if kind == OWNERS:
+        return person.id in {owner.id for owner in circle.owners} and bool(person.role_names & OWNING_ROLES)
+    if kind == SPONSOR:
+        return circle.sponsor is not None and circle.sponsor.id == person.id
+    if kind == "role":
+        return key in person.role_names
+    if kind == "group":
+        return person.id in {member.id for member in members_of(key)}
+    return True
+
+
+def may_review(person: User, circle: Circle) -> bool:
+    """Whether this person could answer any stage of such a request at all."""
+    return person.active and person.id != circle.requester.id and person.may(Right.DECIDE_REQUESTS)
+
+
+def people_of(source: Mapping[str, Any], circle: Circle) -> Sequence[User]:
+    """Everybody whom a source names, whether they may answer or not."""
+    match source.get("kind"):
+        case "owners":
+            return [owner for owner in circle.owners if owner.role_names & OWNING_ROLES]
+        case "sponsor":
+            return [circle.sponsor] if circle.sponsor is not None else []
+        case "group":
+            return members_of(str(source.get("key", "")))
+        case "role":
+            return people_with_role(RoleName(str(source.get("role"))))
+        case "person":
+            found = find_person_by_email(str(source.get("email", "")))
+            return [found] if found is not None else []
+    return []
+
+
+def name_of(source: Mapping[str, Any]) -> str:
+    """The source as it is kept with each person who is asked through it."""
+    match source.get("kind"):
+        case "group":
+            return f"group:{source.get('key')}"
+        case "role":
+            return f"role:{source.get('role')}"
+        case "person":
+            return BY_HAND
+    return str(source.get("kind"))
+
+
+def _distinct(sources: Iterable[Mapping[str, Any]], circle: Circle) -> tuple[Asked, ...]:
+    found: dict[int, tuple[User, list[str]]] = {}
+    for source in sources:
+        for person in people_of(source, circle):
+            if may_review(person, circle):
+                found.setdefault(person.id, (person, []))[1].append(name_of(source))
+    return tuple(Asked(person, "|".join(via)) for person, via in found.values())

@@ -67,7 +67,7 @@ def test_requests_are_counted_by_status_up_to_a_limit_in_one_query():
     with count_queries() as counted:
         capped = access.counts_by_status(seen_by=owner, most=2)
 
-    assert counts == {"pending": 3, "approved": 1, "rejected": 0, "withdrawn": 0, "expired": 0}
+    assert counts == {"pending": 3, "approved": 1, "rejected": 0, "withdrawn": 0, "expired": 0, "denied": 0}
     assert capped["pending"] == 2
     assert len(counted) <= 2
 
