@@ -36,6 +36,7 @@ from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, registry
 SQLITE_BUSY_TIMEOUT_MS = 15_000
 _WRITER = "portico_writer"
 READER = "portico_reader"
+_FORBIDDEN = "portico_writing_is_forbidden"
 _moment: ContextVar[datetime | None] = ContextVar("portico_moment", default=None)
 
 
@@ -114,6 +115,8 @@ def transaction() -> Iterator[Session]:
     if _moment.get() is not None:
         raise RuntimeError("A transaction is already open. Only views, commands and workers open one.")
     session = db.session()
+    if (refusal := session.info.get(_FORBIDDEN)) is not None:
+        raise refusal
     session.rollback()
     token = _moment.set(datetime.now(UTC))
     try:
@@ -125,6 +128,11 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         _moment.reset(token)
+
+
+def forbid_writing(because: Exception) -> None:
+    """From here on ``transaction()`` raises this in the present request, which shows things and changes none."""
+    db.session().info[_FORBIDDEN] = because
 
 
 @contextmanager
@@ -213,6 +221,7 @@ __all__ = [
     "UtcDateTime",
     "aside",
     "db",
+    "forbid_writing",
     "in_transaction",
     "is_sqlite",
     "key",

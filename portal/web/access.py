@@ -12,6 +12,7 @@ from flask_login import current_user
 
 from portal.accounts import Right
 from portal.web.answers import is_htmx
+from portal.web.stale_forms import show_kept
 
 View = TypeVar("View", bound=Callable[..., Any])
 _GUARD = "portico_guard"
@@ -70,6 +71,8 @@ def _check() -> ResponseReturnValue | None:
 
 def _to_sign_in() -> ResponseReturnValue:
     """The sign-in page and then back here; a fragment cannot hold a sign-in page, so htmx is told to go there."""
+    if request.method == "POST" and (kept := show_kept()) is not None:
+        return kept
     back = request.full_path.rstrip("?") if request.method == "GET" else _page_of_form()
     if not is_htmx():
         return redirect(url_for("security.login", next=back), 303)

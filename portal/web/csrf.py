@@ -12,6 +12,7 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from portal.web import sign_in
+from portal.web.stale_forms import comes_from_here, let_view_show_form, register_stale_forms
 
 csrf = CSRFProtect()
 FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
@@ -23,6 +24,7 @@ def guard_forms(app: Flask) -> None:
     app.config["WTF_CSRF_CHECK_DEFAULT"] = False  # Flask-WTF's own check comes after ours, from here
     csrf.init_app(app)
     app.before_request(_check)
+    register_stale_forms(app)
 
 
 def _check() -> ResponseReturnValue | None:
@@ -40,10 +42,10 @@ def _check() -> ResponseReturnValue | None:
         return None
     try:
         csrf.protect()
-    except CSRFError:
-        if (again := sign_in.form_again()) is not None:
+    except CSRFError as refusal:
+        if comes_from_here() and (again := sign_in.form_again()) is not None:
             return again
-        raise
+        return let_view_show_form(refusal)
     return None
 
 

@@ -38,6 +38,7 @@ def status_of(error: PortalError) -> int:
 
 def error_page(status: int, message: str = "") -> Response:
     """The page for this status with what happened in one sentence."""
+    g.portico_is_error_page = True
     if _wants_json():
         return problem(status, message)
     if status >= 500:  # whatever broke must not be asked again for the page: no context processors, no database

@@ -33,6 +33,7 @@ from portal.web.limits import Counter, limits, of_account, of_address, times
 from portal.web.sessions import own_session, register_sessions
 from portal.web.sign_in_seams import Mails, Passwords, People, ResetLinks
 from portal.web.sign_in_settings import MAIL_TEMPLATES, MESSAGES, configuration
+from portal.web.stale_forms import OPEN_TOO_LONG
 from portal.web.writing import begin_writing, one_write, writing
 
 MAILS_TO_ONE_ADDRESS = parse("5 per hour")
@@ -82,7 +83,7 @@ def form_again() -> Response | None:
         return None
     kind, template = FORM_OF[request.endpoint]
     form = kind(formdata=request.form)
-    form.form_errors.append("This form was open for too long. Please send it again; what you typed is still here.")
+    form.form_errors.append(OPEN_TOO_LONG)
     token = (request.view_args or {}).get("token")
     return make_response(render_template(template, form=form, reset_password_token=token), 400)
 

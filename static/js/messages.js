@@ -33,6 +33,9 @@ function show(title, text) {
 export function watchErrors() {
   document.addEventListener("htmx:responseError", (event) => {
     const answer = event.detail.xhr;
+    // After a long rest the page's token no longer fits: with a fresh one the same button works again.
+    const token = answer.getResponseHeader("X-CSRF-Token");
+    if (token) for (const field of document.querySelectorAll("input[name=csrf_token]")) field.value = token;
     const [title, text] = causes[answer.status] ?? ["Something went wrong on our side.", "Please try again in a moment."];
     show(title, saidBy(answer.responseText) ?? text);
   });
