@@ -45,6 +45,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bootstrap.init_app(app)
     htmx.init_app(app)
     web.register_converters(app)
+    web.register_names(app)
     web.register_observation(app)
     web.count_requests(app)
     limits.register_limits(app, settings)

@@ -10,6 +10,7 @@ from portal.web.converters import key_of, register_converters
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
 from portal.web.headers import register_headers
+from portal.web.names import register_names
 from portal.web.observe import register_observation
 from portal.web.operations import bp as operations
 from portal.web.operations import count_requests
@@ -31,6 +32,7 @@ __all__ = [
     "register_converters",
     "register_error_pages",
     "register_headers",
+    "register_names",
     "register_observation",
     "render",
     "requires",
