@@ -1,0 +1,176 @@
+"""What a change would do: which stages an edit touches, and which small change would make a request automatic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+from portal.policies.attributes import NOT_ASKED, REGISTRY
+from portal.policies.conditions import Broken, Leaf
+from portal.policies.evaluate import BASE_STAGE
+from portal.policies.operators import Operator
+from portal.policies.rules import Outcome, Policy
+from portal.policies.stages import StageTemplate
+from portal.policies.wording import joined
+
+FactsOf = Mapping[str, Any]
+MOST_CHANGES, MOST_TRIALS, MOST_TOLD, MOST_SCOPES = 3, 600, 3, 8
+LOWERED = {"access_level": "with {} access", "exposure": "with data exposure {}"}
+
+
+# --- edits -----------------------------------------------------------------------------------------------------------
+
+
+def changed_attributes(before: FactsOf, after: FactsOf) -> frozenset[str]:
+    """The attributes whose values differ."""
+    return frozenset(
+        name for name in before.keys() | after.keys() if _plain(before.get(name)) != _plain(after.get(name))
+    )
+
+
+def touched_stages(
+    policies: Iterable[Policy],
+    changed: frozenset[str],
+    templates: Mapping[str, StageTemplate],
+    *,
+    base: str = BASE_STAGE,
+) -> frozenset[str]:
+    """The stages whose reviews an edit of these attributes voids: by their rules, or by what their reviewers rely on.
+
+    The base stage is touched by every change, because the owner judges the whole of the request.
+    """
+    touched = {base} if changed else set()
+    for policy in policies:
+        for rule in policy.rules:
+            unreadable = any(isinstance(leaf, Broken) and not leaf.attribute for leaf in rule.leaves)
+            if rule.outcome is Outcome.STAGES and changed and (unreadable or rule.reads & changed):
+                touched.update(rule.stages)
+    touched.update(key for key, template in templates.items() if changed & set(template.required_fields))
+    return frozenset(touched)
+
+
+def _plain(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, list | tuple | set) else value
+
+
+# --- the nearest instant variant -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that the requester could ask for otherwise: a value, or leaving a scope out.
+
+    Of two changes with the same ``what``, only one can be made.
+    """
+
+    what: str
+    words: str
+    values: Mapping[str, Any]
+    without_scope: str = ""
+
+    def made(self, facts: FactsOf) -> FactsOf:
+        """The facts after the change."""
+        if not self.without_scope:
+            return {**facts, **self.values}
+        return {**facts, "scopes": [scope for scope in facts.get("scopes") or () if scope != self.without_scope]}
+
+
+def possible_changes(
+    facts: Sequence[FactsOf],
+    policies: Iterable[Policy],
+    *,
+    environments: Sequence[str] = (),
+    plans: Mapping[str, FactsOf] | None = None,
+) -> list[Change]:
+    """What the requester could change, what costs them least first.
+
+    ``environments`` are those that all products offer; ``plans`` are the facts of other plans by what they are called.
+    """
+    first = facts[0]
+    scopes = [Change(f"scope {s}", f"without scope {s}", {}, s) for s in _delicate_scopes(facts, policies)]
+    places = [
+        Change("environment", f"in {place}", {"environment": place})
+        for place in environments
+        if place != first.get("environment")
+    ]
+    lowered = [
+        Change(name, phrase.format(value), {name: value})
+        for name, phrase in LOWERED.items()
+        for value in _lower_values(name, first.get(name))
+    ]
+    offered = [Change("plan", f"on the plan {name}", values) for name, values in (plans or {}).items()]
+    return [*scopes, *places, *offered, *lowered]
+
+
+def _lower_values(name: str, now: Any) -> tuple[str, ...]:
+    values = REGISTRY[name].values
+    return values[: values.index(now)][::-1] if now in values and now != NOT_ASKED else ()
+
+
+def _delicate_scopes(facts: Sequence[FactsOf], policies: Iterable[Policy]) -> list[str]:
+    """The scopes that are asked for and that a rule looks at."""
+    asked = {scope for each in facts for scope in each.get("scopes") or ()}
+    delicate: set[str] = set()
+    for leaf in (leaf for policy in policies for rule in policy.rules for leaf in rule.leaves):
+        if isinstance(leaf, Leaf) and leaf.attribute == "scopes":
+            wanted = {leaf.wanted} if isinstance(leaf.wanted, str) else set(leaf.wanted)
+            delicate |= asked - wanted if leaf.operator is Operator.ONLY_OF else asked & wanted
+    return sorted(delicate)[:MOST_SCOPES]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Changes that together make a request automatic."""
+
+    changes: tuple[Change, ...]
+
+    @property
+    def words(self) -> str:
+        """The changes as a phrase: "without scope pii:read and in test"."""
+        return joined([change.words for change in self.changes], "and")
+
+
+def instant_variants(
+    is_automatic: Callable[[Sequence[FactsOf]], bool], facts: Sequence[FactsOf], changes: Sequence[Change]
+) -> list[Variant]:
+    """The fewest changes after which the request would be approved at once, in each way there is."""
+    trials = 0
+    for size in range(1, MOST_CHANGES + 1):
+        found: list[Variant] = []
+        for chosen in _together(changes, size):
+            trials += 1
+            if trials > MOST_TRIALS or len(found) == MOST_TOLD:
+                return found
+            after = [_after(each, chosen) for each in facts]
+            if _still_asks(facts, after) and is_automatic(after):
+                found.append(Variant(chosen))
+        if found:
+            return found
+    return []
+
+
+def variant_sentence(variants: Sequence[Variant]) -> str:
+    """The variants as a sentence for the requester: "Without scope pii:read, or in test, this is approved at once."."""
+    if not variants:
+        return ""
+    told = ", or ".join(variant.words for variant in variants)
+    return f"{told[0].upper()}{told[1:]}, this is approved at once."
+
+
+def _together(changes: Sequence[Change], size: int) -> Iterator[tuple[Change, ...]]:
+    for chosen in combinations(changes, size):
+        if len({change.what for change in chosen}) == size:
+            yield chosen
+
+
+def _after(facts: FactsOf, changes: Iterable[Change]) -> FactsOf:
+    for change in changes:
+        facts = change.made(facts)
+    return facts
+
+
+def _still_asks(before: Sequence[FactsOf], after: Sequence[FactsOf]) -> bool:
+    """Whether every product of which scopes were asked for still has one."""
+    return all(now.get("scopes") or not was.get("scopes") for was, now in zip(before, after, strict=True))

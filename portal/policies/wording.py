@@ -1,0 +1,113 @@
+"""Conditions in words, for the people who write policies and those who wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, WEEKDAYS, Attribute, Kind, Registry
+from portal.policies.conditions import AllOf, AnyOf, Broken, Leaf, Node, Not
+from portal.policies.operators import Hours, Operator
+from portal.policies.rules import Outcome, Rule
+from portal.policies.stages import SHIPPED_STAGES, StageTemplate
+
+# What is said after the attribute's name, when it is wanted and when it is not.
+VERBS: dict[Operator, tuple[str, str]] = {
+    Operator.EQUALS: ("is {}", "is not {}"),
+    Operator.NOT_EQUALS: ("is not {}", "is {}"),
+    Operator.ONE_OF: ("is {}", "is not {}"),
+    Operator.NONE_OF: ("is not {}", "is {}"),
+    Operator.AT_LEAST: ("is at least {}", "is less than {}"),
+    Operator.AT_MOST: ("is at most {}", "is more than {}"),
+    Operator.CONTAINS: ("contain {}", "do not contain {}"),
+    Operator.CONTAINS_ANY: ("contain {}", "do not contain {}"),
+    Operator.ONLY_OF: ("are only {}", "are not only {}"),
+    Operator.WITHIN_HOURS: ("is {}", "is not {}"),
+    Operator.IN_NETWORK: ("is in {}", "is not in {}"),
+}
+NAMES_OF_DAYS = dict(
+    zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
+)
+
+
+def words(node: Node, registry: Registry = REGISTRY) -> str:
+    """A condition as a clause: "the environment is prod and the data exposure is customer or sensitive"."""
+    return _said(node, registry, negated=False, inner=False)
+
+
+def rule_words(
+    rule: Rule, templates: Mapping[str, StageTemplate] = SHIPPED_STAGES, registry: Registry = REGISTRY
+) -> str:
+    """A rule as a sentence."""
+    names = joined([templates[key].name if key in templates else key for key in rule.stages], "and")
+    then = {Outcome.AUTO: "the owner need not be asked", Outcome.DENY: "it is denied"}.get(
+        rule.outcome, f"{names} must answer"
+    )
+    when = words(rule.when, registry)
+    return f"Always: {then}." if when == "always" else f"If {when}, {then}."
+
+
+def found_words(value: Any) -> str:
+    """A found value as a trace shows it."""
+    if value is None:
+        return "not known"
+    if value == NOT_ASKED:
+        return "not asked"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple | set | frozenset):
+        return joined(sorted(map(str, value)), "and") or "none"
+    return "unlimited" if value == UNLIMITED else str(value)
+
+
+def joined(parts: Sequence[str], word: str) -> str:
+    """Parts as a list in a sentence: "a, b or c"."""
+    return f" {word} ".join(part for part in (", ".join(parts[:-1]), *parts[-1:]) if part)
+
+
+def _said(node: Node, registry: Registry, *, negated: bool, inner: bool) -> str:
+    match node:
+        case Leaf():
+            return _leaf_said(node, registry[node.attribute], negated)
+        case Broken():
+            return "something holds that cannot be read"
+        case Not(part):
+            return _said(part, registry, negated=not negated, inner=inner)
+        case AllOf(()) | AnyOf(()):
+            return "always" if isinstance(node, AllOf) is not negated else "never"
+        case AllOf(parts) | AnyOf(parts):
+            word = "and" if isinstance(node, AllOf) is not negated else "or"
+            told = [_said(part, registry, negated=negated, inner=len(parts) > 1) for part in parts]
+            clause = f" {word} ".join(told) if len(told) < 4 or inner else joined(told, word)
+            return f"({clause})" if inner and len(told) > 1 else clause
+
+
+def _leaf_said(leaf: Leaf, attribute: Attribute, negated: bool) -> str:
+    if leaf.operator is Operator.IS_ASKED:
+        return f"the form {'does not ask' if negated else 'asks'} for {attribute.said}"
+    if attribute.kind is Kind.YES_NO:
+        holds = (leaf.operator is Operator.IS_TRUE) is not negated
+        return attribute.said if holds else f"it is not so that {attribute.said}"
+    verb = VERBS[leaf.operator][negated]
+    return f"{attribute.said} {verb.format(_wanted_said(leaf.wanted))}"
+
+
+def _wanted_said(wanted: Any) -> str:
+    if isinstance(wanted, Hours):
+        return _hours_said(wanted)
+    if isinstance(wanted, tuple):
+        return joined([_wanted_said(value) for value in wanted], "or")
+    if isinstance(wanted, int | float):
+        return f"{wanted:,}"
+    return "not asked" if wanted == NOT_ASKED else str(wanted)
+
+
+def _hours_said(hours: Hours) -> str:
+    told = hours.as_json()
+    span = f"between {told['from']} and {told['until']}"
+    if len(hours.days) == len(WEEKDAYS):
+        return span
+    places = [WEEKDAYS.index(day) for day in hours.days]
+    in_a_row = len(places) > 2 and places == list(range(places[0], places[-1] + 1))
+    days = [NAMES_OF_DAYS[day] for day in hours.days]
+    return f"{span}, {days[0]} to {days[-1]}" if in_a_row else f"{span} on {joined(days, 'or')}"
