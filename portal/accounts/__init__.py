@@ -24,6 +24,13 @@ from portal.accounts.models import (
     WebSession,
     user_role,
 )
+from portal.accounts.new_address import (
+    ask_new_address,
+    find_by_new_address,
+    new_address_of,
+    take_back_new_address,
+    take_new_address,
+)
 from portal.accounts.passwords import normal_password, password_problems
 from portal.accounts.people import (
     add_person,
@@ -63,6 +70,7 @@ __all__ = [
     "WebSession",
     "add_group",
     "add_person",
+    "ask_new_address",
     "ask_reset",
     "change_person",
     "change_roles",
@@ -71,6 +79,7 @@ __all__ = [
     "default_organisation",
     "end_session",
     "end_sessions",
+    "find_by_new_address",
     "find_by_reset",
     "find_group",
     "find_person",
@@ -79,6 +88,7 @@ __all__ = [
     "groups",
     "groups_of",
     "members_of",
+    "new_address_of",
     "normal_address",
     "normal_password",
     "open_reset",
@@ -98,6 +108,8 @@ __all__ = [
     "sign_in",
     "sign_out",
     "sign_out_everywhere",
+    "take_back_new_address",
+    "take_new_address",
     "usable_name",
     "user_role",
 ]

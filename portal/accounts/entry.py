@@ -87,16 +87,20 @@ def reset_is_open(person: User, token: str) -> bool:
 def password_changed(person: User, *, reason: str = "") -> None:
     """End every session and open reset of a person whose password (and mark) has just changed, and record it."""
     _end_reset(person)
+    person.forget_new_address()
     end_sessions(person, new_mark=False)
     record(EventKind.PASSWORD_CHANGED, subject=person, by=person, reason=reason)
 
 
-def queue_mail(person: User, *, name: str, subject: str, text: str, html: str) -> None:
-    """Put a mail about this person's own account in the outbox; its kind is ``account.<name>``."""
+def queue_mail(person: User, *, name: str, subject: str, text: str, html: str, to: str = "") -> None:
+    """Put a mail about this person's own account in the outbox; its kind is ``account.<name>``.
+
+    It goes to the person's address, or ``to`` another that is theirs, was theirs, or is about to be.
+    """
     kind = ACCOUNT_MAIL + name
     event = record(EventKind.SECURITY_MAIL_QUEUED, subject=person, by=None, after={"mail": kind})
     db.session.flush()
-    draft = Draft(recipient=person.email, kind=kind, subject=subject, payload={"text": text, "html": html})
+    draft = Draft(recipient=to or person.email, kind=kind, subject=subject, payload={"text": text, "html": html})
     enqueue("mail", draft, event=event)
 
 

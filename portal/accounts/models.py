@@ -90,6 +90,9 @@ class User(Base, UserMixin):
     last_sign_in_at: Mapped[datetime | None]
     reset_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
     reset_asked_at: Mapped[datetime | None]
+    new_email: Mapped[str | None] = mapped_column(String(254))
+    new_email_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    new_email_asked_at: Mapped[datetime | None]
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True, foreign_keys=[organisation_id])
@@ -116,6 +119,10 @@ class User(Base, UserMixin):
         if not self.active:
             return set()
         return {right for role in self.role_names for right in ROLE_RIGHTS[role]}
+
+    def forget_new_address(self) -> None:
+        """Void the link for another mail address, if one is open."""
+        self.new_email = self.new_email_token_hash = self.new_email_asked_at = None
 
     def may(self, right: Right) -> bool:
         """Whether this person has that right now."""

@@ -168,6 +168,7 @@ def deactivate(person: User, *, by: User, reason: str = "") -> None:
         raise Conflict("This account is not active.")
     _keep_an_administrator(person)
     person.active = False
+    person.forget_new_address()
     end_sessions(person)
     record(EventKind.DEACTIVATED, subject=person, by=by, reason=reason)
 

@@ -21,7 +21,8 @@ from flask_security.forms import (
     unique_user_email,
     valid_user_email,
 )
-from flask_security.utils import hash_password
+from flask_security.utils import hash_password, verify_password
+from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField, SubmitField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
@@ -184,6 +185,36 @@ class PasswordForm(ChangePasswordForm):
             self.form_errors.append("Your account has changed in this moment. Please sign in again.")
             return False
         return True
+
+
+class NewAddressForm(FlaskForm):
+    """Another mail address for one's own account, and the password once more."""
+
+    email = EmailField(
+        "New address", [DataRequired(_ENTER_EMAIL), Length(max=254)], render_kw={"autocomplete": "email"}
+    )
+    password = PasswordField(
+        "Current password", [InputRequired("Enter your current password."), _short], render_kw=_OLD
+    )
+
+    def validate_email(self, field: Any) -> None:
+        """Take the address in its one normal form."""
+        try:
+            field.data = accounts.normal_address(field.data or "")
+        except Invalid as error:
+            raise ValidationError(error.message) from None
+
+    def validate(self, **kwargs: Any) -> bool:
+        """Whether the form is complete and the password right. A wrong one is recorded like a sign-in that failed."""
+        if not super().validate(**kwargs):
+            return False
+        person = cast(User, current_user._get_current_object())
+        if person.password and verify_password(accounts.normal_password(self.password.data or ""), person.password):
+            return True
+        with transaction():
+            accounts.refuse_sign_in(person, reason="wrong password, for a change of the mail address")
+        self.password.errors = ["That is not your current password."]
+        return False
 
 
 def _is_malformed(form: ResetRequestForm | ConfirmationRequestForm) -> bool:

@@ -20,6 +20,8 @@ PUBLIC = {
     "live.home.show": "the shop window",
     "live.catalogue.*": "public catalogues",
     "live.product.*": "public products and their documentation",
+    "live.account.new_address": "a link from a mail, which proves itself",
+    "live.account.confirm_address": "the same",
     "mailbox.*": "only registered in the demo, where no mail leaves",
     "oauth.*": "machines prove themselves in the call",
     "operations.*": "alive, ready, metrics (the last for this machine only)",
