@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ def in_application(command: Command) -> Command:
         from portal.errors import PortalError
 
         try:
-            with make_app().app_context():
+            with entered(make_app()):
                 return command(*args, **kwargs)
         except PortalError as refusal:
             raise click.ClickException(refusal.message) from refusal
@@ -40,6 +41,18 @@ def make_app() -> Any:
         return create_app()
     except BadSettings as error:
         raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def entered(app: Any) -> Iterator[None]:
+    """Inside the application; at the end its connections are closed, or PostgreSQL notes that each was lost."""
+    from portal.db import close_connections
+
+    with app.app_context():
+        try:
+            yield
+        finally:
+            close_connections()
 
 
 @click.group()
@@ -73,8 +86,12 @@ def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
 def worker(with_parent: int | None) -> None:
     """Deliver what waits in the outbox and tidy up, until told to stop."""
     from portal import serving
+    from portal.db import close_connections
 
-    serving.work(make_app(), parent=with_parent)
+    app = make_app()
+    serving.work(app, parent=with_parent)
+    with app.app_context():
+        close_connections()
 
 
 @main.command()
@@ -181,19 +198,15 @@ def is_terminal() -> bool:
 def _prepare_demo(app: Any) -> None:
     from flask_migrate import upgrade as migrate_up
 
-    from portal.db import db
-
-    with app.app_context():
+    with entered(app):
         migrate_up()
-    _load_demo(app, quiet=not is_terminal())
-    with app.app_context():
-        db.engine.dispose()  # the server's processes open their own
+    _load_demo(app, quiet=not is_terminal())  # and closes its connections: the server's processes open their own
 
 
 def _load_demo(app: Any, *, quiet: bool) -> None:
     from portal import seeding
 
-    with app.app_context():
+    with entered(app):
         made = seeding.load_demo(progress=not quiet and is_terminal())
     if not quiet:
         click.echo(made, err=True)

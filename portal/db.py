@@ -7,6 +7,8 @@ deferred transaction that reads and then writes fails at once when another write
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -189,12 +191,32 @@ def on_sqlite() -> bool:
     return bool(db.engine.dialect.name == "sqlite")
 
 
+def close_connections() -> None:
+    """Close every connection of this application; whoever asks for one later gets a new one."""
+    db.session.remove()
+    db.engine.dispose()
+
+
 def prepare_engine(engine: Engine) -> None:
     """Teach an engine Portico's manners: on SQLite WAL, foreign keys, waiting for a lock, and IMMEDIATE writers."""
+    _begin_anew_in_forks(weakref.ref(engine))
     if engine.dialect.name != "sqlite":
         return
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+
+
+def _begin_anew_in_forks(known: weakref.ref[Engine]) -> None:
+    """Leave the connections to the process that made them: two that talk on one get each other's answers.
+
+    A server that loads the application before it forks (gunicorn --preload) would share them otherwise.
+    """
+
+    def begin_anew() -> None:
+        if (engine := known()) is not None:
+            engine.dispose(close=False)
+
+    os.register_at_fork(after_in_child=begin_anew)
 
 
 def _set_up_sqlite(connection: Any, _record: Any) -> None:
@@ -220,6 +242,7 @@ __all__ = [
     "Base",
     "UtcDateTime",
     "aside",
+    "close_connections",
     "db",
     "forbid_writing",
     "in_transaction",

@@ -6,23 +6,26 @@ one text serves both databases.
 
 On SQLite an answer can be kept: ``PRAGMA data_version`` says, at a tenth of the price, whether any other connection has
 committed anything since, and a reader's connection never writes. So a kept answer is exactly what the tables would say.
+
+Idle readers belong to their engine: they end when it is disposed of, and a forked process leaves them to its parent.
 """
 
 from __future__ import annotations
 
+import os
 from collections import deque, namedtuple
 from collections.abc import Callable, Hashable, Sequence
 from enum import StrEnum
 from typing import Any
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import Connection, Engine, Select, event
 
 from portal.db import READER, db, in_transaction
 
 MOST_IDLE_READERS = 2
 MOST_KEPT_ANSWERS = 4096
-_readers: WeakKeyDictionary[Engine, deque[_Reader]] = WeakKeyDictionary()
+_IDLE = "portico_idle_readers"
+_of_the_parent: list[_Reader] = []
 
 
 class Question:
@@ -43,7 +46,7 @@ class Question:
         sentence = self._sentences.get(engine.dialect.name)
         if sentence is None:
             sentence = self._sentences[engine.dialect.name] = _Sentence(self._statement, engine)
-        readers = _readers.setdefault(engine, deque())
+        readers = idle_readers(engine)
         reader = _idle(readers) or _Reader(engine)
         try:
             rows = reader.rows(sentence, values) if kept_as is None else reader.kept(sentence, values, kept_as)
@@ -53,11 +56,30 @@ class Question:
             reader.discard()
             with engine.connect() as connection:
                 return connection.execute(self._statement, values).all()
-        if len(readers) < MOST_IDLE_READERS:
+        if readers is not idle_readers(engine):  # disposed of meanwhile: the pool that would take it back is gone
+            reader.discard()
+        elif len(readers) < MOST_IDLE_READERS:
             readers.append(reader)
         else:
             reader.close()
         return rows
+
+
+def idle_readers(engine: Engine) -> deque[_Reader]:
+    """The readers of this engine that nobody uses. They are kept on the engine itself, so both can be forgotten."""
+    found: deque[_Reader] | None = vars(engine).get(_IDLE)
+    if found is None:
+        found = vars(engine).setdefault(_IDLE, deque())
+        event.listen(engine, "engine_disposed", _let_go)
+    return found
+
+
+def _let_go(engine: Engine) -> None:
+    for reader in vars(engine).pop(_IDLE, ()):
+        if reader.process == os.getpid():
+            reader.discard()
+        else:
+            _of_the_parent.append(reader)  # to close it, or to let it be collected, would end it for the parent too
 
 
 class _Sentence:
@@ -96,6 +118,7 @@ class _Reader:
             options["isolation_level"] = "AUTOCOMMIT"  # SQLite's driver is in that mode already
         self.connection: Connection = engine.connect().execution_options(**options)
         self.cursor: Any = self.connection.connection.cursor()
+        self.process = os.getpid()
         self._can_keep = engine.dialect.name == "sqlite"
         self._version = 0
         self._answers: dict[Hashable, list[Any]] = {}

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from portal.accounts import User
 from portal.app import create_app, register_channels
 from portal.config import Settings, load
-from portal.db import Base, db
+from portal.db import Base, close_connections, db
 from tests.support.browser import Browser
 from tests.support.postgres import fresh_database
 
@@ -54,7 +54,7 @@ class TestInstallation:
                 db.session.execute(text("select 1"))
                 with db.engine.connect() as connection:
                     connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-                db.engine.dispose()
+                close_connections()
                 shutil.copy(self.file, self.template)
 
     def empty(self) -> None:
@@ -82,7 +82,7 @@ def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker
     installed = TestInstallation(database, tmp_path_factory.mktemp(database), worker_id)
     yield installed
     with installed.app.app_context():
-        db.engine.dispose()  # a connection that is merely dropped is a warning, and warnings are errors
+        close_connections()  # one that is merely dropped is a warning, and warnings are errors
 
 
 @pytest.fixture

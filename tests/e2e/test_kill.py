@@ -24,7 +24,7 @@ from portal.accounts import RoleName
 from portal.app import create_app
 from portal.catalog import offers_of
 from portal.config import load
-from portal.db import db, now, transaction
+from portal.db import close_connections, db, now, transaction
 from portal.events import AuditEvent, EventKind, MessageState, OutboxMessage
 from tests.e2e.conftest import free_port
 from tests.support.builders import PASSWORD, make_plan, make_product, make_user
@@ -193,8 +193,7 @@ def test_X1_X2_X3_kill_9_at_random_moments_loses_and_doubles_nothing(database, t
 
         with app.app_context():
             check(confirmed, decided, inbox.messages, consumer, reviewer)
-            db.session.remove()
-            db.engine.dispose()
+            close_connections()
 
 
 def wait_until_delivered(app) -> None:

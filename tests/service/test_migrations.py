@@ -16,7 +16,7 @@ from sqlalchemy import inspect, text
 
 from portal.app import create_app
 from portal.config import load
-from portal.db import Base, db
+from portal.db import Base, close_connections, db
 from tests.support.builders import make_request
 from tests.support.postgres import drop_database, fresh_database
 
@@ -28,8 +28,7 @@ def empty_app(database: str, tmp_path: Path, worker_id: str):
     app = create_app(load(testing=True, database_url=url, secret_key="m" * 48, instance_dir=tmp_path))
     yield app
     with app.app_context():
-        db.session.remove()
-        db.engine.dispose()
+        close_connections()
     if database == "postgresql":
         drop_database(name)
 

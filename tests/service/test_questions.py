@@ -1,14 +1,22 @@
 """Hot questions: quick, and never a moment behind what is committed."""
 
+import gc
+import os
+import sqlite3
+import traceback
+from contextlib import closing
+
+import psycopg
 import pytest
 from sqlalchemy import bindparam, select
 
 from portal import questions
 from portal.catalog import Plan, PlanState
-from portal.db import db, on_sqlite, transaction
+from portal.db import close_connections, db, on_sqlite, transaction
 from portal.questions import Question
 from tests.support.builders import make_plan
 from tests.support.queries import count_queries
+from tests.support.threads import race
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -54,15 +62,77 @@ def test_kept_answers_are_bounded(monkeypatch):
     for number in range(10):
         assert PLAN.ask(kept_as=number, slug=plan.slug)[0].name == "Gold"
 
-    (readers,) = [r for engine, r in questions._readers.items() if engine is db.engine]
-    assert len(readers[-1]._answers) <= 3
+    assert len(questions.idle_readers(db.engine)[-1]._answers) <= 3
 
 
-def test_a_connection_that_died_while_it_idled_is_replaced():
+def end_every_connection():
+    """As a restart of the server does: without a word to whoever holds one."""
+    db.session.remove()
+    if on_sqlite():
+        for reader in questions.idle_readers(db.engine):
+            reader.cursor.connection.close()
+        return
+    others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    with psycopg.connect(db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)) as server:
+        server.execute(f"select pg_terminate_backend(pid) {others}")
+
+
+def test_questions_outlive_a_restart_of_the_database():
+    slug = make_plan("Gold").slug
+    race(4, lambda _: PLAN.ask(slug=slug))
+    assert questions.idle_readers(db.engine)
+
+    end_every_connection()
+
+    assert [PLAN.ask(slug=slug)[0].name for _ in range(4)] == ["Gold"] * 4
+
+
+def test_a_disposed_engine_keeps_no_connection_open():
+    slug = make_plan("Gold").slug
+    PLAN.ask(slug=slug)
+    (reader,) = questions.idle_readers(db.engine)
+    driver = reader.connection.connection.driver_connection
+
+    close_connections()
+
+    with pytest.raises((sqlite3.ProgrammingError, psycopg.OperationalError), match="closed"):
+        driver.execute("select 1")
+    assert not questions.idle_readers(db.engine)
+    assert PLAN.ask(slug=slug)[0].name == "Gold"
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")  # as gunicorn does with --preload
+def test_a_forked_process_asks_on_connections_of_its_own():
     plan = make_plan("Gold")
-    PLAN.ask(slug=plan.slug)
-    for reader in questions._readers[db.engine]:
-        reader.cursor.connection.close()
+    slug, its_id = plan.slug, plan.id
+    PLAN.ask(slug=slug)
+    db.session.scalars(select(Plan)).all()  # the session holds a connection too
+    db.session.rollback()
+    (reader,) = questions.idle_readers(db.engine)
+    before = reader.connection.connection.driver_connection
 
-    assert PLAN.ask(slug=plan.slug)[0].name == "Gold"
-    assert PLAN.ask(slug=plan.slug)[0].name == "Gold"
+    if not (child := os.fork()):
+        os._exit(wrong_in_child(slug, before))
+    with closing(reader.connection.connection.cursor()) as cursor:
+        answers = {cursor.execute(f"select {n}").fetchone()[0] == n for n in range(200)}
+    _, status = os.waitpid(child, 0)
+
+    assert answers == {True}
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert PLAN.ask(slug=slug)[0].name == "Gold"
+    assert db.session.get(Plan, its_id).name == "Gold"
+
+
+def wrong_in_child(slug, before):
+    """How the forked process ends: 0 when it got right answers on connections that its parent does not have."""
+    try:
+        right = all(PLAN.ask(slug=slug)[0].name == "Gold" for _ in range(50))
+        own = questions.idle_readers(db.engine)[0].connection.connection.driver_connection is not before
+        with db.engine.connect() as connection:
+            read = connection.execute(select(Plan.name)).scalars().all() == ["Gold"]
+        close_connections()
+        gc.collect()
+    except Exception:  # noqa: BLE001  whatever it is, the child must end here
+        traceback.print_exc()
+        return 2
+    return 0 if right and own and read else 1

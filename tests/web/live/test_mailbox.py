@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from portal.accounts import RoleName
 from portal.app import create_app
-from portal.db import db
+from portal.db import close_connections, db
 from portal.events import OutboxMessage
 from tests.support.browser import Browser
 from tests.support.builders import make_request, make_user
@@ -88,4 +88,4 @@ def test_where_mails_are_sent_there_is_no_mailbox(app, settings):
 
     assert not [rule for rule in other.url_map.iter_rules() if rule.rule.startswith("/dev/mailbox")]
     with other.app_context():
-        db.engine.dispose()
+        close_connections()
