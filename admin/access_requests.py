@@ -66,13 +66,13 @@ def approve(number: str) -> ResponseReturnValue:
     """Give this reviewer's yes; the answer is the row, or the request's page."""
     asked, form = _find(number), ApproveForm()
     if not form.validate():
-        return _show(asked, approving=form, status=422)
+        return _asked_again(form) if is_htmx() else _show(asked, approving=form, status=422)
     try:
         with transaction():
             access.approve(asked, by=current_person(), comment=form.comment.data or "", seen=form.seen.data or "")
     except Conflict as stale:
         return _stale(number, stale)
-    return _decided(number, f"{number} has been answered.")
+    return _decided(number, _told(_find(number)))
 
 
 @bp.post("/access-requests/<number:number>/reject")
@@ -81,7 +81,7 @@ def reject(number: str) -> ResponseReturnValue:
     """Give this reviewer's no, with the reason that the requester will read."""
     asked, form = _find(number), RejectForm()
     if not form.validate():
-        return _show(asked, rejecting=form, status=422)
+        return _asked_again(form) if is_htmx() else _show(asked, rejecting=form, status=422)
     try:
         with transaction():
             access.reject(asked, by=current_person(), reason=form.reason.data or "", seen=form.seen.data or "")
@@ -185,14 +185,37 @@ def _decided(number: str, message: str) -> ResponseReturnValue:
     return done(url_for("admin.access_requests.show", number=number), message)
 
 
-def _row(number: str, status: int = 200) -> ResponseReturnValue:
-    asked = _find(number)
-    deciders = {asked.id} if access.may_decide(asked, current_person()) else set()
-    return render("admin/access_requests/_answer.html", status=status, row=asked, deciders=deciders)
+def _told(asked: AccessRequest) -> str:
+    """What an approval has led to, for the reviewer who gave it."""
+    if not asked.is_pending:
+        return f"{asked.number} is approved: the app {asked.app.name} has its access. The requester is told by mail."
+    names = " and ".join(name for stage in asked.open_stages if (name := access.awaited(stage))) or "another answer"
+    return f"Your approval of {asked.number} is kept. It now awaits {names}."
+
+
+def _asked_again(form: FlaskForm) -> ResponseReturnValue:
+    """422 for the queue: what is wrong with the answer, above the list; the row stays as it is."""
+    flash(" ".join(message for errors in form.errors.values() for message in errors), "error")
+    answer = render("layouts/_messages.html", status=422)
+    answer.headers.update({"HX-Retarget": "#messages", "HX-Reswap": "outerHTML"})
+    return answer
+
+
+def _row(number: str) -> ResponseReturnValue:
+    asked, person = _find(number), current_person()
+    return render(
+        "admin/access_requests/_answer.html",
+        row=asked,
+        deciders={asked.id} if access.may_decide(asked, person) else set(),
+        counts=access.counts_by_status(seen_by=person),
+        waiting=access.count_waiting_for(person),
+    )
 
 
 def _stale(number: str, stale: Conflict) -> ResponseReturnValue:
-    """409: what happened meanwhile, on the page of the request as it is now."""
+    """409: what happened meanwhile, on the page of the request as it is now, or in a sentence above the queue."""
+    if is_htmx():
+        raise stale
     flash(stale.message, "warning")
     return _show(_find(number), status=409)
 

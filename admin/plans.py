@@ -29,7 +29,9 @@ class PlanForm(EditForm):
     description = TextAreaField("Description")
     quota_requests = WholeNumber("Quota")
     quota_period = SelectField(
-        "Quota period", choices=[SelectChoice(period, f"a {period}") for period in PERIODS], default="month"
+        "Quota period",
+        choices=[SelectChoice(period, f"{'an' if period == 'hour' else 'a'} {period}") for period in PERIODS],
+        default="month",
     )
     rate_requests = WholeNumber("Rate limit")
     rate_seconds = WholeNumber("Rate limit seconds", [InputRequired("Enter a number of seconds.")], default=1)

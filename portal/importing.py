@@ -38,9 +38,12 @@ class Summary:
         for name, reason in self.refused:
             yield f"Refused {name}: {reason}"
         yield (
-            f"{len(self.made)} products made, {len(self.updated)} updated, {len(self.unchanged)} unchanged, "
-            f"{len(self.refused)} files refused. {self.faulty} descriptions have faults; their products list them."
+            f"{_some(len(self.made), 'product')} made, {len(self.updated)} updated, {len(self.unchanged)} unchanged, "
+            f"{_some(len(self.refused), 'file')} refused."
         )
+        if self.faulty:
+            has = "has" if self.faulty == 1 else "have"
+            yield f"{_some(self.faulty, 'description')} {has} faults, which the product lists in the Admin Portal."
 
 
 def description_files(paths: Sequence[Path]) -> list[Path]:
@@ -94,3 +97,7 @@ def _shelf(slug: str) -> int:
             if catalogue.slug == slug:
                 return catalogue.id
         raise NotFound(f"There is no catalogue {slug}. There are: {', '.join(c.slug for c in known) or 'none'}.")
+
+
+def _some(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

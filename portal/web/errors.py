@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -45,7 +46,9 @@ def error_page(status: int, message: str = "") -> Response:
         page = current_app.jinja_env.get_or_select_template([f"errors/{status}.html", "errors/error.html"])
         return make_response(page.render(status=status, message=message, request_id=g.get("request_id", "")), status)
     template: list[str | Template] = [f"errors/{status}.html", "errors/error.html"]
-    return make_response(render_template(template, status=status, message=message, title=_phrase(status)), status)
+    above = _page_above() if status == 405 else None
+    words = render_template(template, status=status, message=message, title=_phrase(status), above=above)
+    return make_response(words, status)
 
 
 def problem(status: int, message: str = "") -> Response:
@@ -78,6 +81,17 @@ def _http_error(error: HTTPException) -> Any:
         if name.lower() in {"allow", "retry-after"}:
             answer.headers[name] = value
     return answer
+
+
+def _page_above() -> str | None:
+    """The page of a form whose own address was loaded, as by Enter in the address bar after a refusal."""
+    routes, path = current_app.create_url_adapter(request), request.path
+    while routes is not None and path.count("/") > 1 and not path.startswith("//"):
+        path = path.rpartition("/")[0]
+        with suppress(HTTPException):
+            routes.match(path, method="GET")
+            return path
+    return None
 
 
 def _database_away(error: OperationalError | NoConnectionFree) -> Response:

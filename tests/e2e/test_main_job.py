@@ -95,6 +95,7 @@ def approve_in_menu(page: Page, number: str, *, scripts: bool) -> None:
     row = page.get_by_role("row", name=re.compile(number))
     row.get_by_role("button", name="Actions").click()
     row.get_by_role("button", name="Approve").click()
+    row.get_by_role("dialog", name=f"Approve {number}?").get_by_role("button", name="Approve").click()
     answered = page.get_by_role("row", name=re.compile(number)) if scripts else page.locator("main")
     expect(answered).to_contain_text("Approved")
 
