@@ -51,8 +51,22 @@ def pages() -> Iterator[tuple[str, str]]:
             yield name, JINJA.sub(lambda found: "x" if found[0].startswith("{{") else " ", text)
 
 
-def refuse(breaches: list[str], reason: str) -> None:
-    assert not breaches, f"{reason}\n" + "\n".join(f"  {breach}" for breach in breaches)
+def because(reason: str, breaches: list[str]) -> str:
+    """What whoever broke the rule reads."""
+    return f"{reason}\n" + "\n".join(f"  {breach}" for breach in breaches)
+
+
+def test_there_is_something_to_look_at():
+    assert len(our_files()) > 100
+    for kinds, below in (
+        ((), ""),
+        ((".js",), "static/"),
+        ((".html",), "templates/live/"),
+        ((".html",), "templates/admin/"),
+    ):
+        assert list(texts(*kinds, below=below)), (kinds, below)
+    assert list(pages())
+    assert all(list(calls(face)) for face in ("portal/", "admin/"))
 
 
 # --- the repository ------------------------------------------------------------------------------------------------
@@ -60,8 +74,9 @@ def refuse(breaches: list[str], reason: str) -> None:
 
 def test_the_top_level_holds_only_what_it_should():
     found = {path.relative_to(ROOT).parts[0] for path in our_files()}
-    refuse(
-        sorted(found - TOP_LEVEL), "The top level is a table of contents: a new entry is a decision about the house."
+    foreign = sorted(found - TOP_LEVEL)
+    assert not foreign, because(
+        "The top level is a table of contents: a new entry is a decision about the house.", foreign
     )
 
 
@@ -75,15 +90,15 @@ def test_no_third_party_or_built_file_is_committed():
     found += [
         name for name, text in texts(".js", ".css", below="static/") if banner.search(text) or len(text) > 100_000
     ]
-    refuse(
-        found, "Third-party code comes from packages that the lock files name, so that it can be updated and checked."
+    assert not found, because(
+        "Third-party code comes from packages that the lock files name, so that it can be updated and checked.", found
     )
 
 
 def test_no_path_of_a_machine_is_committed():
     path = re.compile(r"(?<![\w.\-:/}>])/(root|home/\w+|Users/\w+)/\w|[A-Z]:\\Users\\")
     found = [f"{name}: {hit[0]}" for name, text in texts() if (hit := path.search(text)) and name != own_name()]
-    refuse(found, "A path of one machine works on no other.")
+    assert not found, because("A path of one machine works on no other.", found)
 
 
 def test_lock_files_name_no_host():
@@ -93,13 +108,13 @@ def test_lock_files_name_no_host():
         for name, text in locks
         if (hit := re.search(r"\w+://\S+|(extra-)?index-url|find-links", text))
     ]
-    refuse(found, "Whoever installs chooses the package index, by the settings of their own tools.")
+    assert not found, because("Whoever installs chooses the package index, by the settings of their own tools.", found)
 
 
 def test_no_secret_is_committed():
     secret = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/]{40}|\bp(cs|ak)_[0-9A-Za-z]{49}\b")
     found = [name for name, text in texts() if secret.search(text)]
-    refuse(found, "A secret in the repository is known to everybody who ever had a copy.")
+    assert not found, because("A secret in the repository is known to everybody who ever had a copy.", found)
 
 
 def own_name() -> str:
@@ -110,20 +125,27 @@ def own_name() -> str:
 
 
 @pytest.mark.parametrize(
-    ("what", "pattern"),
+    ("what", "pattern", "example"),
     [
-        ("a script in the page", r"<script(?![^>]*\ssrc=)(?![^>]*\stype=.application/json)"),
-        ("a style sheet in the page", r"<style\b"),
-        ("a style attribute", r"<[^>]*\sstyle\s*="),
-        ("a handler attribute", r"<[^>]*\son[a-z]+\s*="),
-        ("an htmx handler or script value", r"\shx-on|=\s*[\"']js:|\shx-trigger=\"[^\"]*\["),
-        ("a script address", r"=\s*[\"']?\s*javascript:"),
-        ("another origin", r"<(script|link|img|iframe|source)\b[^>]*\s(src|href)=[\"']?(https?:)?//"),
+        ("a script in the page", r"<script(?![^>]*\ssrc=)(?![^>]*\stype=.application/json)", "<script>go()</script>"),
+        ("a style sheet in the page", r"<style\b", "<style>p {}</style>"),
+        ("a style attribute", r"<[^>]*\sstyle\s*=", '<p class="a" style="color: red">'),
+        ("a handler attribute", r"<[^>]*\son[a-z]+\s*=", '<a href="#" onclick="go()">'),
+        ("an htmx handler or script value", r"\shx-on|=\s*[\"']js:|\shx-trigger=\"[^\"]*\[", '<a hx-vals="js:{a: 1}">'),
+        ("a script address", r"=\s*[\"']?\s*javascript:", '<a href="javascript:go()">'),
+        (
+            "another origin",
+            r"<(script|link|img|iframe|source)\b[^>]*\s(src|href)=[\"']?(https?:)?//",
+            '<img src="//a.b">',
+        ),
     ],
 )
-def test_pages_hold_nothing_that_the_content_security_policy_blocks(what, pattern):
+def test_pages_hold_nothing_that_the_content_security_policy_blocks(what, pattern, example):
+    assert re.search(pattern, example), "a rule that sees no breach guards nothing"
     found = [f"{name}: {hit[0][:90]}" for name, text in pages() if (hit := re.search(pattern, text))]
-    refuse(found, f"The policy is default-src 'self' without inline code: {what} is silently dropped by the browser.")
+    assert not found, because(
+        f"The policy is default-src 'self' without inline code: {what} is silently dropped by the browser.", found
+    )
 
 
 def test_our_scripts_make_no_code_out_of_text():
@@ -131,7 +153,9 @@ def test_our_scripts_make_no_code_out_of_text():
         r"\beval\(|new Function\(|set(?:Timeout|Interval)\(\s*[\"'`]|document\.write\(|\.innerHTML\s*="
     )
     found = [f"{name}: {hit[0]}" for name, text in texts(".js", below="static/") if (hit := pattern.search(text))]
-    refuse(found, "The policy forbids eval, and text that becomes markup is how script is smuggled in.")
+    assert not found, because(
+        "The policy forbids eval, and text that becomes markup is how script is smuggled in.", found
+    )
 
 
 @pytest.mark.parametrize(("face", "package"), [("live", "portal/live"), ("admin", "admin")])
@@ -142,7 +166,9 @@ def test_each_page_has_the_module_of_its_name(face, package):
         module = ROOT / package / family
         if not family.startswith("_") and not (module.with_suffix(".py").exists() or (module / "__init__.py").exists()):
             found.append(f"{name}: there is no {package}/{family}.py")
-    refuse(found, "Endpoint, module and template share one name, so that each is found from the others.")
+    assert not found, because(
+        "Endpoint, module and template share one name, so that each is found from the others.", found
+    )
 
 
 def test_a_fragment_is_one_element_with_an_id():
@@ -153,9 +179,9 @@ def test_a_fragment_is_one_element_with_an_id():
                 continue
             if Path(name).name.startswith("_") and (problem := fragments.problem_of(text)):
                 found.append(f"{name}: {problem}")
-    refuse(
-        found,
+    assert not found, because(
         "htmx swaps a fragment as a whole: what stands beside its root is lost or doubled, and the id is its target.",
+        found,
     )
 
 
@@ -183,8 +209,8 @@ def test_only_the_database_module_commits():
         for name, call in calls("portal/", "admin/")
         if isinstance(call.func, ast.Attribute) and call.func.attr == "commit" and name != "portal/db.py"
     ]
-    refuse(
-        found, "One request is one transaction, and its end stands in the view: a commit in between saves half a deed."
+    assert not found, because(
+        "One request is one transaction, and its end stands in the view: a commit in between saves half a deed.", found
     )
 
 
@@ -196,7 +222,9 @@ def test_surfaces_do_not_touch_the_session():
         if (isinstance(node, ast.Attribute) and node.attr == "session" and ast.unparse(node.value) == "db")
         or (isinstance(node, ast.ImportFrom) and node.module == "portal.db" and not surface_may_take(node))
     ]
-    refuse(found, "Pages ask rooms. A query in a view is a rule about who sees what that no other page shares.")
+    assert not found, because(
+        "Pages ask rooms. A query in a view is a rule about who sees what that no other page shares.", found
+    )
 
 
 def test_there_is_one_clock():
@@ -206,7 +234,9 @@ def test_there_is_one_clock():
         for name, call in calls("portal/", "admin/")
         if ast.unparse(call.func).endswith(readers) and name != "portal/db.py"
     ]
-    refuse(found, "Times come from db.now(): one moment for a whole transaction, and one that tests can set.")
+    assert not found, because(
+        "Times come from db.now(): one moment for a whole transaction, and one that tests can set.", found
+    )
 
 
 def surface_may_take(statement: ast.ImportFrom) -> bool:

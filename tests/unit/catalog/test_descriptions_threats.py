@@ -221,9 +221,9 @@ def test_M6_wrong_types_anywhere_else_are_faults_and_never_crash(value):
     ]
     for one in documents + swagger:
         found = descriptions.read(json.dumps(one).encode())
-        descriptions.check(found)
-        found.to_json()
-        descriptions.searchable_text(found)
+        assert all(str(fault).strip() for fault in descriptions.check(found))
+        assert json.loads(found.to_json())
+        assert isinstance(descriptions.searchable_text(found), str)
 
 
 def test_M6_a_swagger_version_as_a_number_is_read_with_the_fault():

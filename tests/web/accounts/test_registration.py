@@ -170,6 +170,8 @@ def test_F14_the_same_keys_on_another_device_give_the_same_password(browser, mai
 
     visitor.sign_in("ada@acme.example", "cafe\u0301 au lait")
 
+    assert visitor.get("/account").status == 200
+
 
 def test_F14_nothing_beyond_72_bytes_is_cut_off(browser, mails, link_in):
     visitor, long = browser(), "one two three four " * 10

@@ -86,7 +86,10 @@ def test_after_signing_in_one_is_back_where_one_wanted_to_go(browser):
 def test_the_address_may_be_typed_in_any_case(browser):
     person = make_user(email="ada@acme.example")
 
-    browser().sign_in(person.email.upper())
+    visitor = browser()
+    visitor.sign_in(person.email.upper())
+
+    assert visitor.get("/account").path == "/account"
 
 
 def test_a_wrong_password_and_an_unknown_address_read_the_same_and_are_recorded(browser):
@@ -302,6 +305,8 @@ def test_F16_right_sign_ins_are_not_counted(browser, limited):
 
     for _ in range(25):
         browser().sign_in(person.email)
+
+    assert events(EventKind.SIGNED_IN) == 25
 
 
 def test_guessing_many_accounts_from_one_address_ends(browser, limited):
