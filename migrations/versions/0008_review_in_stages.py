@@ -16,6 +16,61 @@ OWNER_STAGE = '{"kind": "approval", "sources": [{"kind": "owners"}], "fallback":
 
 def upgrade() -> None:
     op.create_table(
+        "policy_version",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("product_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("content_hash", sa.String(length=64), nullable=False),
+        sa.Column("author_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("approver_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("activated_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["approver_id"], ["portal_user.id"], name=op.f("fk_policy_version_approver_id_portal_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["portal_user.id"], name=op.f("fk_policy_version_author_id_portal_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"],
+            ["api_product.id"],
+            name=op.f("fk_policy_version_product_id_api_product"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_policy_version")),
+        sa.UniqueConstraint("scope", "number", name=op.f("uq_policy_version_scope_number")),
+    )
+    op.create_index(op.f("ix_policy_version_product_id"), "policy_version", ["product_id"])
+    op.create_index(
+        "uq_policy_version_active",
+        "policy_version",
+        ["scope"],
+        unique=True,
+        sqlite_where=sa.text("state = 'active'"),
+        postgresql_where=sa.text("state = 'active'"),
+    )
+    op.create_table(
+        "stage_template",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("key", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("changed_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["changed_by_id"], ["portal_user.id"], name=op.f("fk_stage_template_changed_by_id_portal_user")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_stage_template")),
+        sa.UniqueConstraint("key", name=op.f("uq_stage_template_key")),
+    )
+    op.create_table(
         "reviewer_group",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
@@ -267,6 +322,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("stage_template")
+    op.drop_table("policy_version")
     with op.batch_alter_table("stage_assignee", schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f("fk_stage_assignee_request_id_access_request"), type_="foreignkey")
         batch_op.drop_index("ix_stage_assignee_waits", sqlite_where=sa.text("waits"), postgresql_where=sa.text("waits"))

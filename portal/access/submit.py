@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from portal import policies
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
 from portal.access.decide import settle
-from portal.access.models import AccessRequest, CartItem, RequestItem, RequestStatus
+from portal.access.models import AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageKind
 from portal.access.rules import (
     CartRejected,
@@ -120,7 +121,17 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     plan, products = items[0].plan, [item.product for item in items]
     if not plan.auto_approve:
         _load_owners(products)
-    decision = policies.decide(plan, products)
+    decision = policies.decide(
+        policies.Ask(
+            requester=ask.by,
+            plan=plan,
+            products=products,
+            environment=ask.environment,
+            app=ask.app,
+            answers=ask.answers,
+            history=history_of_app(ask.app, products),
+        )
+    )
     request = AccessRequest(
         batch=ask.batch,
         requester=ask.by,
@@ -165,6 +176,21 @@ def _decision_record(request: AccessRequest, decision: policies.Decision) -> Pol
         stages=[stage.key for stage in decision.stages],
         matched=list(decision.matched),
         errors=list(decision.errors),
+    )
+
+
+def history_of_app(app: DeveloperApp, products: Sequence[ApiProduct]) -> policies.History:
+    """What was said to this app about these products before, and how much it has now."""
+    past = select(RequestItem.product_id, AccessRequest.status).join(AccessRequest)
+    past = past.where(RequestItem.app_id == app.id, RequestItem.product_id.in_([p.id for p in products]))
+    said: dict[RequestStatus, set[int]] = defaultdict(set)
+    for product_id, status in db.session.execute(past):
+        said[status].add(product_id)
+    grants = select(func.count()).where(Grant.app_id == app.id, Grant.state == GrantState.ACTIVE)
+    return policies.History(
+        approved=frozenset(said[RequestStatus.APPROVED]),
+        rejected=frozenset(said[RequestStatus.REJECTED]),
+        grants=db.session.scalar(grants) or 0,
     )
 
 

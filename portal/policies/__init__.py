@@ -3,7 +3,7 @@
 Auto-approval is not a special case: it is an answer with no stages.
 """
 
-from portal.policies.decide import Decision, StageSpec, decide, explain
+from portal.policies.decide import Ask, Decision, History, StageSpec, decide, explain, facts_for
 from portal.policies.reviewers import (
     BY_HAND,
     LAST_RESORT,
@@ -16,20 +16,29 @@ from portal.policies.reviewers import (
     staff_for,
     still_holds,
 )
+from portal.policies.versions import PolicyState, PolicyVersion, StageTemplateRow, in_force, stage_templates
 
 __all__ = [
     "BY_HAND",
     "LAST_RESORT",
+    "Ask",
     "Asked",
     "Circle",
     "Decision",
+    "History",
+    "PolicyState",
+    "PolicyVersion",
     "Staff",
     "StageSpec",
+    "StageTemplateRow",
     "decide",
     "escalation_for",
     "explain",
+    "facts_for",
+    "in_force",
     "may_review",
     "name_of",
     "staff_for",
+    "stage_templates",
     "still_holds",
 ]

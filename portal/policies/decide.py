@@ -1,20 +1,52 @@
-"""The decision which stages a request must pass, with the reason for each."""
+"""The decision which stages a request must pass, with the reason for each: what is in force, applied to an ask."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from portal.accounts import RoleName
-from portal.catalog import ApiProduct, Plan
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, Environment, Plan
+from portal.db import now
+from portal.policies.attributes import UNLIMITED
+from portal.policies.evaluate import BASE_STAGE, PLAN_DECIDES, StageNeed, WholeRuling, combine, judge
+from portal.policies.facts import form_facts, requests_a_day, time_facts
+from portal.policies.rules import Outcome
+from portal.policies.stages import SHIPPED_STAGES, StageTemplate
+from portal.policies.versions import InForce, in_force, stage_templates
 
-OWNER_STAGE: dict[str, Any] = {
-    "kind": "approval",
-    "sources": [{"kind": "owners"}],
-    "fallback": [{"kind": "role", "role": RoleName.API_OWNER.value}],
-    "quorum": {"n": 1, "mode": "total"},
-}
+
+@dataclass(frozen=True)
+class History:
+    """What the app was told before about a product, and how much it has."""
+
+    approved: frozenset[int] = frozenset()
+    rejected: frozenset[int] = frozenset()
+    grants: int = 0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked for, by whom and for what: all that a policy may look at.
+
+    ``answers`` are those of the request form, by the attributes that they feed; ``asked`` are the attributes for which
+    the form has a field at all. ``app`` is None as long as it has not been chosen.
+    """
+
+    requester: User
+    plan: Plan
+    products: Sequence[ApiProduct]
+    environment: Environment = Environment.TEST
+    app: DeveloperApp | None = None
+    scopes: Mapping[int, Sequence[str]] = field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
+    history: History = History()
+    kind: str = "new"
+    address: str = ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +63,7 @@ class StageSpec:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a request needs. No stages: it is approved at once."""
+    """What a request needs. No stages: it is approved at once; or it is denied, and nobody can approve it."""
 
     stages: tuple[StageSpec, ...]
     because: str
@@ -42,37 +74,75 @@ class Decision:
     errors: tuple[str, ...] = ()
 
     @property
-    def outcome(self) -> str:
-        """``auto``, ``deny`` or ``stages``."""
-        return "deny" if self.denied else "stages" if self.stages else "auto"
-
-    @property
     def is_automatic(self) -> bool:
         """Whether nobody has to answer."""
         return not self.stages and not self.denied
 
+    @property
+    def outcome(self) -> str:
+        """``auto``, ``deny`` or ``stages``."""
+        return "deny" if self.denied else "stages" if self.stages else "auto"
 
-def decide(plan: Plan, products: Sequence[ApiProduct]) -> Decision:
-    """The stages that a request for these products on this plan needs, by the plan as it is now.
 
-    Products with the same owners share a stage; each further set of owners answers for its own, side by side.
+def decide(ask: Ask) -> Decision:
+    """What is needed for this ask, by the policies in force and the plan as they are now.
+
+    The owner's stage is one for each set of owners among the products; they answer side by side.
     """
-    if plan.auto_approve:
-        return Decision((), f"{plan.display_name} approves by itself.")
-    because = f"{plan.display_name} needs the approval of the product's owner."
-    return Decision(tuple(owner_stages(products, because)), because)
+    force = in_force(product.id for product in ask.products)
+    facts = {product.id: facts_for(ask, product) for product in ask.products}
+    templates = stage_templates()
+    rulings = {
+        str(product.id): judge(force.policy, facts[product.id], team=force.teams.get(product.id), templates=templates)
+        for product in ask.products
+    }
+    whole = combine(rulings)
+    return Decision(
+        stages=tuple(_specs(whole, ask, templates)),
+        because=" ".join(_said(because, ask.plan) for because in whole.becauses),
+        denied=whole.outcome is Outcome.DENY,
+        policy_version=_labels(force),
+        facts=tuple(facts.values()),
+        matched=tuple({"product": key, **ruling.as_json()} for key, ruling in rulings.items()),
+        errors=whole.errors,
+    )
 
 
-def owner_stages(products: Sequence[ApiProduct], because: str, position: int = 1) -> list[StageSpec]:
-    """One stage for each set of owners among the products."""
-    groups = _by_owners(products)
-    stages = []
-    for owned in groups:
-        names = ", ".join(product.name for product in owned)
-        name = "Owner" if len(groups) == 1 else f"{names} owner"
-        ids = tuple(product.id for product in owned)
-        stages.append(StageSpec("owner", name[:120], because, position, OWNER_STAGE, ids))
-    return stages
+def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> dict[str, Any]:
+    """The facts about one product of an ask, as plain values that can be kept and judged again."""
+    requester, plan, organisation = ask.requester, ask.plan, ask.requester.organisation
+    app = ask.app
+    facts: dict[str, Any] = {
+        "requester.email_domain": requester.email.rpartition("@")[2],
+        "requester.roles": sorted(requester.role_names),
+        "organisation.kind": organisation.kind.value,
+        "organisation.name": organisation.name,
+        "organisation.has_sponsor": organisation.sponsor_id is not None,
+        "product.slug": product.slug,
+        "product.category": product.category,
+        "product.tags": list(product.tags),
+        "product.classification": product.classification.value,
+        "product.lifecycle": product.state.value,
+        "product.auth_method": product.auth_method.value,
+        "plan.slug": plan.slug,
+        "plan.auto_approve": plan.auto_approve,
+        "plan.quota": requests_a_day(plan.quota_requests, plan.quota_period),
+        "plan.credential_lifetime_days": plan.credential_lifetime_days or UNLIMITED,
+        "request.kind": ask.kind,
+        "scopes": list(ask.scopes.get(product.id, plan.scopes_for(product))),
+        "history.approved_before": product.id in ask.history.approved,
+        "history.rejected_before": product.id in ask.history.rejected,
+        **form_facts({"auth_method": product.auth_method.value, **ask.answers}, ask.asked | {"auth_method"}),
+        **time_facts(moment or now(), product.zone),
+        "environment": ask.environment.value,
+    }
+    if app is not None:
+        facts["app.visibility"] = app.visibility.value
+        facts["app.age_days"] = (now() - app.created_at).days
+        facts["app.grants"] = ask.history.grants
+    if ask.address:
+        facts["network.address"] = ask.address
+    return facts
 
 
 def explain(plan: Plan) -> str:
@@ -82,8 +152,43 @@ def explain(plan: Plan) -> str:
     return "Needs the owner's approval. You will get an email with the decision."
 
 
-def _by_owners(products: Sequence[ApiProduct]) -> list[list[ApiProduct]]:
+def _specs(whole: WholeRuling, ask: Ask, templates: Mapping[str, StageTemplate]) -> list[StageSpec]:
+    found: list[StageSpec] = []
+    for need in whole.stages:
+        wanted = [product for product in ask.products if str(product.id) in need.products]
+        template = templates.get(need.key) or SHIPPED_STAGES[BASE_STAGE]
+        if need.key == BASE_STAGE:
+            found += _owner_specs(wanted, need, template, ask.plan)
+        else:
+            ids = tuple(product.id for product in wanted)
+            found.append(_spec(need, template, template.name, ids, ask.plan))
+    return found
+
+
+def _owner_specs(
+    products: Sequence[ApiProduct], need: StageNeed, template: StageTemplate, plan: Plan
+) -> list[StageSpec]:
+    """One stage for each set of owners among the products."""
     groups: dict[frozenset[int], list[ApiProduct]] = {}
     for product in products:
         groups.setdefault(frozenset(owner.id for owner in product.owners), []).append(product)
-    return list(groups.values())
+    specs = []
+    for owned in groups.values():
+        names = ", ".join(product.name for product in owned)
+        name = template.name if len(groups) == 1 else f"{names} {template.name.lower()}"
+        specs.append(_spec(need, template, name, tuple(product.id for product in owned), plan))
+    return specs
+
+
+def _spec(need: StageNeed, template: StageTemplate, name: str, ids: tuple[int, ...], plan: Plan) -> StageSpec:
+    because = " ".join(_said(because, plan) for because in need.becauses)
+    return StageSpec(need.key, name[:120], because, need.position, template.as_json(), ids)
+
+
+def _said(because: str, plan: Plan) -> str:
+    """A sentence about "the plan" with the name of this one."""
+    return because.replace("The plan ", f"{plan.display_name} ", 1) if because in PLAN_DECIDES.values() else because
+
+
+def _labels(force: InForce) -> str:
+    return ", ".join([label for label in (force.label, *force.team_labels.values()) if label])[:120]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -106,11 +106,14 @@ _ready: OrderedDict[str, Policy] = OrderedDict()
 MOST_READY = 256
 
 
-def ready_policy(key: str, rules_json: object) -> Policy:
-    """The policy of a stored version, read once in a process. The key is its content hash: the same means the same."""
+def ready_policy(key: str, rules: Callable[[], object]) -> Policy:
+    """The policy of a stored version, whose JSON ``rules`` fetches; fetched and read once in a process.
+
+    The key is its content hash: the same means the same.
+    """
     policy = _ready.get(key)
     if policy is None:
-        policy = _ready[key] = Policy.from_json(rules_json)
+        policy = _ready[key] = Policy.from_json(rules())
         if len(_ready) > MOST_READY:
             _ready.popitem(last=False)
     return policy
