@@ -79,7 +79,9 @@ class Attribute:
 
 
 class Registry(Mapping[str, Attribute]):
-    """The attributes by their names."""
+    """The attributes by their names. Never changes; more attributes make another registry."""
+
+    __hash__ = object.__hash__
 
     def __init__(self, attributes: Iterable[Attribute]) -> None:
         self._by_name = {attribute.name: attribute for attribute in attributes}

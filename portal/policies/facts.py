@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -49,15 +50,12 @@ def facts_of(given: Mapping[str, Any] | Facts) -> Facts:
 # --- reading values --------------------------------------------------------------------------------------------------
 
 Reader = Callable[[Any], Any]
-_cache: dict[int, tuple[Registry, dict[str, Reader]]] = {}
 
 
+@lru_cache(maxsize=16)
 def _readers_of(registry: Registry) -> dict[str, Reader]:
     """The readers of all attributes; made once for a registry."""
-    known = _cache.get(id(registry))
-    if known is None or known[0] is not registry:
-        known = _cache[id(registry)] = registry, {name: _reader_of(registry[name]) for name in registry}
-    return known[1]
+    return {name: _reader_of(registry[name]) for name in registry}
 
 
 def _reader_of(attribute: Attribute) -> Reader:

@@ -16,7 +16,7 @@ from typing import Any
 
 from portal.policies.attributes import NOT_ASKED, WEEKDAYS, Attribute, Kind
 
-MOST_VALUES, LONGEST_TEXT = 200, 200
+MOST_VALUES, LONGEST_TEXT, LARGEST = 200, 200, 10**15
 CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00")
 Test = Callable[[Any], bool]
 
@@ -127,13 +127,19 @@ def _allowed(attribute: Attribute) -> tuple[str, ...]:
 
 
 def _read_number(attribute: Attribute, raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or _is_nan(raw):
         raise ValueError(f"must be a number, not {_name_of(raw)}")
+    if abs(raw) > LARGEST:
+        raise ValueError("is too large a number")
     if attribute.least is not None and raw < attribute.least:
         raise ValueError(f"{raw} is not possible here; the least is {attribute.least:g}")
     if attribute.most is not None and raw > attribute.most:
         raise ValueError(f"{raw} is not possible here; the most is {attribute.most:g}")
     return raw
+
+
+def _is_nan(raw: float) -> bool:
+    return isinstance(raw, float) and math.isnan(raw)
 
 
 def _read_network(raw: str) -> str:

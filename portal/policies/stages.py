@@ -43,7 +43,7 @@ class OnTimeout(StrEnum):
 class Quorum:
     """How many distinct people must approve: so many in total, so many of each source, or all who are asked."""
 
-    count: int = 1
+    n: int = 1
     mode: QuorumMode = QuorumMode.TOTAL
 
 
@@ -125,7 +125,7 @@ class StageTemplate:
             found.append("The stage needs a name.")
         if not 1 <= self.position <= 20:
             found.append("The position must be between 1 and 20.")
-        if not (1 <= self.quorum.count <= 20 and 1 <= self.denials <= 20):
+        if not (1 <= self.quorum.n <= 20 and 1 <= self.denials <= 20):
             found.append("The numbers of approvals and of rejections that count must be between 1 and 20.")
         if not self.sources:
             found.append("The stage must name at least one source of people.")
@@ -153,7 +153,7 @@ def _problem_of(source: Mapping[str, str]) -> str:
 _MAKERS: dict[str, Callable[[Any], Any]] = {
     "kind": TemplateKind,
     "on_timeout": OnTimeout,
-    "quorum": lambda raw: Quorum(int(raw.get("count", 1)), QuorumMode(raw.get("mode", "total"))),
+    "quorum": lambda raw: Quorum(int(raw.get("n", 1)), QuorumMode(raw.get("mode", "total"))),
     "times": lambda raw: Times(**raw),
     **dict.fromkeys(("sources", "fallback", "escalation"), lambda raw: tuple(dict(source) for source in raw)),
     **dict.fromkeys(("required_fields", "checklist"), lambda raw: tuple(map(str, raw))),

@@ -104,10 +104,10 @@ def _wanted_said(wanted: Any) -> str:
 
 def _hours_said(hours: Hours) -> str:
     told = hours.as_json()
-    span = f"between {told['from']} and {told['until']}"
+    span = f"within {told['from']} to {told['until']}"
     if len(hours.days) == len(WEEKDAYS):
         return span
     places = [WEEKDAYS.index(day) for day in hours.days]
     in_a_row = len(places) > 2 and places == list(range(places[0], places[-1] + 1))
     days = [NAMES_OF_DAYS[day] for day in hours.days]
-    return f"{span}, {days[0]} to {days[-1]}" if in_a_row else f"{span} on {joined(days, 'or')}"
+    return f"{span} from {days[0]} to {days[-1]}" if in_a_row else f"{span} on {joined(days, 'or')}"
