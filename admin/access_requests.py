@@ -20,6 +20,13 @@ from portal.web import current_person, done, found, is_htmx, key_of, render, req
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
 ALL = "all"
+TABS = {
+    "Pending": RequestStatus.PENDING.value,
+    "Approved": RequestStatus.APPROVED.value,
+    "Rejected": RequestStatus.REJECTED.value,
+    "Withdrawn": RequestStatus.WITHDRAWN.value,
+    "All": ALL,
+}
 
 
 class ApproveForm(FlaskForm):
@@ -144,6 +151,7 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
         status=status,
         rows=rows,
         deciders={row.id for row in rows if access.may_decide(row, person)},
+        tabs=TABS,
         wanted=wanted,
         counts=access.counts_by_status(seen_by=person),
         next_key=_next_key(rows, wanted) if more else None,
@@ -207,6 +215,7 @@ def _row(number: str) -> ResponseReturnValue:
         "admin/access_requests/_answer.html",
         row=asked,
         deciders={asked.id} if access.may_decide(asked, person) else set(),
+        tabs=TABS,
         counts=access.counts_by_status(seen_by=person),
         waiting=access.count_waiting_for(person),
     )

@@ -35,9 +35,12 @@ def test_T63_approving_in_the_menu_asks_once_and_carries_a_comment(browser, owne
 def test_T64_the_answer_says_what_became_of_it_and_counts_anew(browser, owner):
     request, _other = make_request(owner=owner), make_request(owner=owner)
 
-    answer = browser(owner).get(QUEUE).press("Approve", within=f"#request-{request.id}", htmx=True)
+    queue = browser(owner).get(QUEUE)
+    answer = queue.press("Approve", within=f"#request-{request.id}", htmx=True)
 
     assert f"{request.number} is approved: the app {request.app.name} has its access." in answer.text("#messages")
+    assert "autofocus" in answer.soup.select_one("tr th a").attrs  # htmx moves the focus there
+    assert len(answer.soup.select(".count[hx-swap-oob]")) == len(queue.soup.select(".link-tabs .count"))
     for number in ("count-pending", "count-approved", "waiting-count"):
         assert answer.text(f"#{number}") == "1"
 
