@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, request, url_for
+from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField, TextAreaField
@@ -15,7 +15,7 @@ from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import current_person, done, found, is_htmx, key_of, render, requires
+from portal.web import chosen, current_person, done, found, is_htmx, key_in_url, page_of, render, requires, searched
 
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
@@ -131,21 +131,19 @@ def _decide_selected(decide: Any) -> ResponseReturnValue:
 
 
 def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
-    person, wanted = current_person(), request.args.get("status", RequestStatus.PENDING.value)
-    if wanted not in {ALL, *RequestStatus}:
-        abort(404)
-    rows = list(
+    person, wanted = current_person(), chosen("status", {ALL, *RequestStatus}, default=RequestStatus.PENDING.value)
+    rows, more = page_of(
         access.queue(
             seen_by=person,
             status="" if wanted == ALL else wanted,
-            search=request.args.get("q", "")[:200],
+            search=searched(),
             mine="mine" in request.args,
-            after_id=request.args.get("after", type=key_of),
-            before_id=request.args.get("before", type=key_of),
+            after_id=key_in_url("after"),
+            before_id=key_in_url("before"),
             size=PAGE_SIZE + 1,
-        )
+        ),
+        PAGE_SIZE,
     )
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     return render(
         "admin/access_requests/index.html",
         status=status,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import TextAreaField
@@ -12,7 +12,7 @@ from portal import access, apps, credentials
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.web import current_person, done, found, key_of, page_url, render, requires
+from portal.web import current_person, done, found, name_and_key_in_url, page_of, page_url, render, requires, searched
 
 bp = Blueprint("apps", __name__)
 PAGE_SIZE = 50
@@ -30,15 +30,9 @@ class RevokeForm(FlaskForm):
 @requires(Right.SEE_APPS)
 def index() -> ResponseReturnValue:
     """All developer apps by name."""
-    after = request.args.get("after_name"), request.args.get("after", type=key_of)
-    rows = list(
-        apps.apps_page(
-            search=request.args.get("q", "")[:100],
-            after=(after[0], after[1]) if after[0] is not None and after[1] is not None else None,
-            size=PAGE_SIZE + 1,
-        )
+    rows, more = page_of(
+        apps.apps_page(search=searched(), after=name_and_key_in_url("after"), size=PAGE_SIZE + 1), PAGE_SIZE
     )
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     next_url = page_url(after_name=rows[-1].name, after=rows[-1].id) if more else None
     return render("admin/apps/index.html", rows=rows, next_url=next_url)
 

@@ -16,7 +16,7 @@ from portal import events
 from portal.accounts import Right
 from portal.db import transaction
 from portal.events import AuditEvent, EventKind
-from portal.web import current_person, found, key_of, page_url, render, requires
+from portal.web import current_person, found, key_in_url, page_of, page_url, render, requires
 
 bp = Blueprint("audit", __name__)
 PAGE_SIZE = 50
@@ -30,8 +30,8 @@ DANGEROUS_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "
 @requires(Right.SEE_AUDIT)
 def index() -> ResponseReturnValue:
     """The newest events, filtered by the URL."""
-    rows = list(events.audit_page(before_id=request.args.get("before", type=key_of), size=PAGE_SIZE + 1, **_filters()))
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    asked = events.audit_page(before_id=key_in_url("before"), size=PAGE_SIZE + 1, **_filters())
+    rows, more = page_of(asked, PAGE_SIZE)
     return render(
         "admin/audit/index.html",
         rows=rows,

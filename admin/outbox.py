@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, flash, request, url_for
+from flask import Blueprint, flash, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import events
@@ -10,7 +10,7 @@ from portal.accounts import ACCOUNT_MAIL, Right
 from portal.db import transaction
 from portal.errors import Conflict
 from portal.events import MessageState
-from portal.web import current_person, done, found, key_of, page_url, render, requires
+from portal.web import chosen, current_person, done, found, key_in_url, page_of, page_url, render, requires, searched
 
 bp = Blueprint("outbox", __name__)
 PAGE_SIZE = 50
@@ -21,18 +21,16 @@ ALL = "all"
 @requires(Right.SEE_MESSAGES)
 def index() -> ResponseReturnValue:
     """The newest messages, filtered by the URL."""
-    wanted = request.args.get("state", ALL)
-    if wanted not in {ALL, *MessageState}:
-        abort(404)
-    rows = list(
+    wanted = chosen("state", set(MessageState), default=ALL)
+    rows, more = page_of(
         events.outbox_page(
             state="" if wanted == ALL else wanted,
-            recipient=request.args.get("q", "").replace("\0", "").strip()[:200],
-            before_id=request.args.get("before", type=key_of),
+            recipient=searched(),
+            before_id=key_in_url("before"),
             size=PAGE_SIZE + 1,
-        )
+        ),
+        PAGE_SIZE,
     )
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     waiting, dead, oldest = events.backlog()
     return render(
         "admin/outbox/index.html",

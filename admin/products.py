@@ -5,7 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any
 
-from flask import Blueprint, Response, abort, request, send_file, url_for
+from flask import Blueprint, Response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
@@ -19,7 +19,20 @@ from portal.accounts import Right, RoleName
 from portal.catalog import ApiProduct, AuthMethod, ProductState, Refused
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, key_of, page_url, render, requires
+from portal.web import (
+    blame,
+    chosen,
+    current_person,
+    done,
+    found,
+    key_in_url,
+    key_of,
+    page_of,
+    page_url,
+    render,
+    requires,
+    searched,
+)
 
 bp = Blueprint("products", __name__)
 PAGE_SIZE = 50
@@ -90,12 +103,10 @@ class UploadForm(FlaskForm):
 @requires(Right.SEE_CATALOGUE)
 def index() -> ResponseReturnValue:
     """Products in every state by name, searched and filtered by what stands in the URL."""
-    wanted = request.args.get("state", "")
-    if wanted and wanted not in set(ProductState):
-        abort(404)
-    search, after = request.args.get("q", "")[:200], key_of(request.args.get("after", ""))
-    rows = list(catalog.products_page(search, wanted, after=after, size=PAGE_SIZE + 1))
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    wanted = chosen("state", set(ProductState))
+    rows, more = page_of(
+        catalog.products_page(searched(), wanted, after=key_in_url("after"), size=PAGE_SIZE + 1), PAGE_SIZE
+    )
     return render(
         "admin/products/index.html",
         rows=rows,

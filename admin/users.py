@@ -14,7 +14,7 @@ from portal import accounts, apps
 from portal.accounts import Right, RoleName, User
 from portal.db import transaction
 from portal.errors import Conflict, NotAllowed
-from portal.web import current_person, done, found, page_url, render, requires
+from portal.web import current_person, done, found, page_of, page_url, render, requires, searched
 from portal.web.sessions import session_lifetime
 
 bp = Blueprint("users", __name__)
@@ -65,15 +65,15 @@ class ReasonForm(FlaskForm):
 def index() -> ResponseReturnValue:
     """People by address, searched by name or address, of one role if asked."""
     wanted = request.args.get("role", "")
-    rows = list(
+    rows, more = page_of(
         accounts.people_page(
-            search=request.args.get("q", "").strip()[:100],
+            search=searched(),
             role=wanted if wanted in dict(ROLE_CHOICES) else "",
             after_email=request.args.get("after", "")[:254],
             size=PAGE_SIZE + 1,
-        )
+        ),
+        PAGE_SIZE,
     )
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
     next_url = page_url(after=rows[-1].email) if more else None
     return render("admin/users/index.html", rows=rows, next_url=next_url, role_choices=ROLE_CHOICES, role=wanted)
 

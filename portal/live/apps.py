@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, current_app, request, url_for
+from flask import Blueprint, current_app, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import RadioField, StringField, TextAreaField
@@ -17,7 +17,7 @@ from portal.apps import DeveloperApp, Visibility
 from portal.credentials import Credential, Revealed
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, key_of, render, requires
+from portal.web import blame, current_person, done, found, name_and_key_in_url, page_of, render, requires, searched
 
 bp = Blueprint("apps", __name__)
 PAGE_SIZE = 25
@@ -52,17 +52,14 @@ class AppForm(FlaskForm):
 @requires(Right.REQUEST_ACCESS)
 def index() -> ResponseReturnValue:
     """The person's apps and those that colleagues share, by name, with what each holds."""
-    person, search = current_person(), request.args.get("q", "")[:200]
-    after_id = key_of(request.args.get("after", ""))
-    after = (request.args.get("after_name", "")[:200], after_id) if after_id else None
-    rows = apps.apps_visible_to(person, search=search, after=after, size=PAGE_SIZE + 1)
-    shown = rows[:PAGE_SIZE]
+    person, search, after = current_person(), searched(), name_and_key_in_url("after")
+    rows, more = page_of(apps.apps_visible_to(person, search=search, after=after, size=PAGE_SIZE + 1), PAGE_SIZE)
     return render(
         "live/apps/index.html",
-        rows=shown,
-        more=len(rows) > PAGE_SIZE,
+        rows=rows,
+        more=more,
         search=search,
-        tallies=access.tallies([app.id for app in shown]),
+        tallies=access.tallies([app.id for app in rows]),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, make_response, request
+from flask import Blueprint, Response, current_app, make_response
 from flask.typing import ResponseReturnValue
 
 from portal import events
 from portal.events import OutboxMessage
-from portal.web import found, framed, key_of, page_url, public, render
+from portal.web import found, framed, key_in_url, page_of, page_url, public, render, searched
 
 bp = Blueprint("mailbox", __name__)
 PAGE_SIZE = 50
@@ -17,10 +17,9 @@ PAGE_SIZE = 50
 @public
 def index() -> ResponseReturnValue:
     """The mails, the newest first, to everybody or to one address."""
-    to = request.args.get("to", "").replace("\0", "").strip()[:200]
-    before = request.args.get("before", type=key_of)
-    rows = list(events.outbox_page(channel="mail", recipient=to, before_id=before, size=PAGE_SIZE + 1))
-    more, rows = len(rows) > PAGE_SIZE, rows[:PAGE_SIZE]
+    to, before = searched("to"), key_in_url("before")
+    asked = events.outbox_page(channel="mail", recipient=to, before_id=before, size=PAGE_SIZE + 1)
+    rows, more = page_of(asked, PAGE_SIZE)
     next_url = page_url(before=rows[-1].id) if more else None
     return render("live/mailbox/index.html", rows=rows, to=to, next_url=next_url)
 

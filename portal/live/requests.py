@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import access
 from portal.access import AccessRequest, RequestStatus
 from portal.accounts import Right
 from portal.db import transaction
-from portal.web import current_person, done, found, key_of, render, requires
+from portal.web import chosen, current_person, done, found, key_in_url, page_of, render, requires
 
 bp = Blueprint("requests", __name__)
 PAGE_SIZE = 25
@@ -19,16 +19,13 @@ PAGE_SIZE = 25
 @requires(Right.REQUEST_ACCESS)
 def index() -> ResponseReturnValue:
     """The person's own requests, the newest first, by status if asked."""
-    person, wanted = current_person(), request.args.get("status", "")
-    if wanted and wanted not in set(RequestStatus):
-        abort(404)
-    rows = access.requests_of(
-        person, status=wanted, before_id=key_of(request.args.get("before", "")), size=PAGE_SIZE + 1
-    )
+    person, wanted = current_person(), chosen("status", set(RequestStatus))
+    asked = access.requests_of(person, status=wanted, before_id=key_in_url("before"), size=PAGE_SIZE + 1)
+    rows, more = page_of(asked, PAGE_SIZE)
     return render(
         "live/requests/index.html",
-        rows=rows[:PAGE_SIZE],
-        more=len(rows) > PAGE_SIZE,
+        rows=rows,
+        more=more,
         wanted=wanted,
         waits_for=access.awaited,
         counts=access.own_counts_by_status(person),

@@ -10,6 +10,7 @@ from portal.web.converters import key_of, register_converters
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
 from portal.web.headers import register_headers
+from portal.web.lists import chosen, key_in_url, name_and_key_in_url, page_of, searched
 from portal.web.names import register_names
 from portal.web.observe import register_observation
 from portal.web.operations import bp as operations
@@ -18,6 +19,7 @@ from portal.web.person import current_person
 
 __all__ = [
     "blame",
+    "chosen",
     "count_requests",
     "current_person",
     "done",
@@ -25,8 +27,11 @@ __all__ = [
     "framed",
     "hold_the_door",
     "is_htmx",
+    "key_in_url",
     "key_of",
+    "name_and_key_in_url",
     "operations",
+    "page_of",
     "page_url",
     "public",
     "register_converters",
@@ -36,6 +41,7 @@ __all__ = [
     "register_observation",
     "render",
     "requires",
+    "searched",
     "seen_as",
     "signed_in",
 ]
