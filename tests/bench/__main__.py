@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import delivery, imports, installations, measure, pages, process, report, rooms
+from tests.bench import delivery, filling, imports, installations, measure, pages, process, report, rooms
 from tests.bench.installations import POSTGRESQL, QUICK, SMALL, SQLITE, Installation, Sizes
 from tests.bench.report import Figure
 
@@ -50,7 +50,7 @@ def main() -> None:
 
 def _measure(database: str, sizes: Sizes, folder: Path, only: set[str]) -> Iterator[Figure]:
     with ExitStack() as stack:
-        small = stack.enter_context(installations.installed(database, "small", SMALL, folder))
+        small = stack.enter_context(filling.installed(database, "small", SMALL, folder))
         if not only or only & set(OVER_HTTP):
             yield from _measure_over_http(small, sizes, folder, only)
         for name, act in _by_itself(small, sizes, folder).items():
@@ -75,7 +75,7 @@ def _by_itself(it: Installation, sizes: Sizes, folder: Path) -> dict[str, Callab
 def _measure_over_http(small: Installation, sizes: Sizes, folder: Path, only: set[str]) -> Iterator[Figure]:
     with ExitStack() as stack:
         began = time.monotonic()
-        large = stack.enter_context(installations.installed(small.database, "large", sizes, folder))
+        large = stack.enter_context(filling.installed(small.database, "large", sizes, folder))
         print(f"{small.database} filled in {time.monotonic() - began:.0f} s", file=sys.stderr)
         ours = stack.enter_context(pages.running(small.database, {"small": small, "large": large}))
         for name, figures_of in OVER_HTTP.items():

@@ -11,7 +11,8 @@ from urllib.parse import quote, urlencode
 
 from portal.db import db
 from tests.bench import bench_oauth, floors
-from tests.bench.installations import POSTGRESQL, RARE, Installation
+from tests.bench.filling import RARE
+from tests.bench.installations import POSTGRESQL, Installation
 from tests.bench.measure import Contender, Cost, alternate
 from tests.bench.report import Figure, growth, plain, speed
 from tests.bench.servers import OURS, Request, Server, server
