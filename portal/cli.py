@@ -32,6 +32,36 @@ def in_application(command: Command) -> Command:
     return run  # type: ignore[return-value]
 
 
+def on_its_schema(command: Command) -> Command:
+    """Run a command only on a database of the version that this code needs."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        refuse_other_schema()
+        return command(*args, **kwargs)
+
+    return run  # type: ignore[return-value]
+
+
+def refuse_other_schema() -> None:
+    """End the command when the database is older or newer than this code. One that is away may come back: go on."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from portal.db import db
+    from portal.schema import schema_problem
+
+    try:
+        found = schema_problem()
+    except SQLAlchemyError as error:
+        click.echo(f"The database cannot be reached now: {str(getattr(error, 'orig', error))[:200]}", err=True)
+        return
+    finally:
+        db.session.remove()
+        db.engine.dispose()  # the server's processes open their own
+    if found:
+        raise click.ClickException(found)
+
+
 def make_app() -> Any:
     """The application, or the end of the command with what is wrong in the settings."""
     from portal.app import create_app
@@ -76,6 +106,8 @@ def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
     app = make_app()
     if demo:
         _prepare_demo(app)
+    with app.app_context():
+        refuse_other_schema()
     processes = app.config["PORTICO"].web_processes
     worker_too = demo if with_worker is None else with_worker
     serving.serve(host=host, port=port, processes=processes, with_worker=worker_too, demo=demo)
@@ -89,6 +121,8 @@ def worker(with_parent: int | None) -> None:
     from portal.db import close_connections
 
     app = make_app()
+    with app.app_context():
+        refuse_other_schema()
     serving.work(app, parent=with_parent)
     with app.app_context():
         close_connections()
@@ -109,6 +143,7 @@ def seed(demo: bool, quiet: bool) -> None:
 @click.argument("email")
 @click.option("--name", default="", help="The person's name.")
 @in_application
+@on_its_schema
 def create_owner(email: str, name: str) -> None:
     """Make the first API owner and administrator. The password is asked for, or read from PORTICO_OWNER_PASSWORD."""
     from flask_security.utils import hash_password
@@ -139,6 +174,7 @@ def create_owner(email: str, name: str) -> None:
 @click.option("--publish/--draft", default=True, show_default=True, help="Whether the products are visible at once.")
 @click.option("--quiet", is_flag=True, help="No progress; refusals and the summary only.")
 @in_application
+@on_its_schema
 def import_openapi(paths: tuple[Path, ...], catalogue: str, publish: bool, quiet: bool) -> None:
     """Make a product from each API description; folders are searched for .json, .yaml and .yml files."""
     from portal import importing
@@ -166,6 +202,12 @@ def upgrade() -> None:
     """Bring the schema to the version that this code needs."""
     from flask_migrate import upgrade as migrate_up
 
+    from portal.db import db
+    from portal.schema import is_from_the_future, schema_problem
+
+    if is_from_the_future():
+        raise click.ClickException(schema_problem())
+    db.session.remove()
     migrate_up()
     click.echo("The database is at the newest version.")
 
@@ -178,6 +220,21 @@ def downgrade(revision: str) -> None:
     from flask_migrate import downgrade as migrate_down
 
     migrate_down(revision=revision)
+
+
+@database.command()
+@in_application
+@on_its_schema
+def restored() -> None:
+    """After putting a backup back: send no mail twice, open no session or link that has ended since (see the guide)."""
+    from portal import accounts, events
+    from portal.db import transaction
+
+    reason = "The database was restored from a backup; this may have been sent before. Send it again if it was not."
+    with transaction():
+        ended = accounts.forget_what_came_back()
+        held = events.set_aside_waiting(reason=reason)
+    click.echo(f"{held} waiting messages are set aside (Admin Portal, Outbox); {ended} sessions have ended.")
 
 
 @database.command()

@@ -6,6 +6,7 @@ A wrong or missing setting stops the start with one plain sentence; see ``load``
 from __future__ import annotations
 
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from portal.db import normal_url
 
 KNOWN_BAD_SECRETS = frozenset({"dev", "secret", "changeme", "change-me", "portico", "development", "test", "default"})
 MINIMUM_SECRET_LENGTH = 32
+DATABASES = frozenset({"postgresql", "sqlite"})
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 STORAGES = frozenset({"memory", "redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached"})
 
@@ -40,13 +42,13 @@ class Settings(BaseSettings):
     testing: bool = False
 
     mail_server: str = ""
-    mail_port: int = 25
+    mail_port: int = Field(25, ge=1, le=65535)
     mail_username: str = ""
     mail_password: str = ""
     mail_use_tls: bool = False
     mail_use_ssl: bool = False
     mail_from: str = "Portico <no-reply@portico.example>"
-    mail_timeout_seconds: int = 20
+    mail_timeout_seconds: int = Field(20, ge=1)
 
     signing_key: str = ""
     signing_key_file: Path | None = None
@@ -59,15 +61,15 @@ class Settings(BaseSettings):
     rate_limit_storage: str = "memory://"
     sign_in_limit: str = "20 per 5 minutes"
     token_limit: str = "60 per minute"
-    session_idle_minutes: int = 8 * 60
-    session_absolute_hours: int = 24 * 7
+    session_idle_minutes: int = Field(8 * 60, ge=1)
+    session_absolute_hours: int = Field(24 * 7, ge=1)
     metrics_public: bool = False
 
     @field_validator("base_url")
     @classmethod
     def _absolute(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.netloc:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0 or parts.query:
             raise ValueError("must be an absolute http or https address, such as https://portal.example.com")
         return value.rstrip("/")
 
@@ -77,10 +79,21 @@ class Settings(BaseSettings):
         if not value:
             return value
         try:
-            make_url(value)
+            url = make_url(normal_url(value))
         except ArgumentError:
-            raise ValueError("must be a database address, such as postgresql://user@host/name") from None
+            url = None
+        if url is None or url.get_backend_name() not in DATABASES:
+            raise ValueError("must be a PostgreSQL or SQLite address, such as postgresql://user@host/name")
         return normal_url(value)
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str) -> str:
+        address = parseaddr(value)[1]
+        local, _, domain = address.rpartition("@")
+        if not (local and domain and value.isprintable()) or "@" in local or " " in address:
+            raise ValueError("must be a mail address, such as Portico <no-reply@portal.example.com>")
+        return value
 
     @field_validator("rate_limit_storage")
     @classmethod

@@ -17,7 +17,8 @@ def set_up(app: Portico, settings: Settings) -> None:
     try:
         keys = load_signing_keys(pem=settings.signing_key, file=settings.signing_key_file, folder=settings.instance_dir)
     except BadSigningKey as error:
-        raise BadSettings(str(error)) from None
+        where = " (PORTICO_SIGNING_KEY_FILE)" if settings.signing_key_file is not None else ""
+        raise BadSettings(f"{error}{where}") from None
     failures = failures_for(settings.token_limit, settings.rate_limit_storage)
     app.extensions[EXTENSION] = {
         "server": Server(issuer=settings.base_url, keys=keys, failures=failures, uses=Uses(app)),
