@@ -53,6 +53,7 @@ from portal.accounts.sessions import (
     end_session,
     end_sessions,
     forget_old_sessions,
+    forget_what_came_back,
     sessions_of,
     sign_out_everywhere,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "find_person",
     "find_person_by_email",
     "forget_old_sessions",
+    "forget_what_came_back",
     "groups",
     "groups_of",
     "members_of",

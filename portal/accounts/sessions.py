@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, or_, select, update
 
 from portal.accounts.models import User, WebSession
 from portal.db import db, now
 from portal.events import EventKind, record
 
 MOST_SHOWN = 50
+
+
+@dataclass(frozen=True)
+class _Installation:
+    """Stands in the record for what concerns everybody."""
+
+    id: int | None = None
+    label: str = "this installation"
+    __tablename__ = "portico"
 
 
 def sessions_of(person: User, *, idle: timedelta | None = None) -> Sequence[WebSession]:
@@ -47,6 +57,18 @@ def end_session(person: User, id_hash: str) -> bool:
     ended = bool(db.session.execute(own).rowcount)  # type: ignore[attr-defined]
     if ended:
         record(EventKind.SESSIONS_ENDED, subject=person, by=person, after={"sessions": 1})
+    return ended
+
+
+def forget_what_came_back() -> int:
+    """After a restored backup: end every session and open link, which may have ended since; says how many sessions.
+
+    Without this a cookie or link that was used up after the backup would open its account once more.
+    """
+    open_links = ("reset_token_hash", "reset_asked_at", "new_email", "new_email_token_hash", "new_email_asked_at")
+    db.session.execute(update(User).values(dict.fromkeys(open_links)))
+    ended = int(db.session.execute(delete(WebSession)).rowcount)  # type: ignore[attr-defined]
+    record(EventKind.RESTORED, subject=_Installation(), by=None, after={"sessions": ended})
     return ended
 
 

@@ -6,7 +6,7 @@ worker claims messages with a lease and a channel sends them.
 
 from portal.events.audit import Actor, audit_page, changed_fields, find_event, record, record_access, subject_history
 from portal.events.channel import Channel, Draft, Failed, channel_named, register, registered
-from portal.events.deadletters import replay, replay_all
+from portal.events.deadletters import replay, replay_all, set_aside_waiting
 from portal.events.kinds import EventKind
 from portal.events.models import AuditEvent, MessageState, OutboxMessage
 from portal.events.outbox import (
@@ -57,5 +57,6 @@ __all__ = [
     "release",
     "replay",
     "replay_all",
+    "set_aside_waiting",
     "subject_history",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from portal.db import db, lock, now
 from portal.errors import Conflict, NotFound
@@ -28,6 +28,13 @@ def replay(message: OutboxMessage, *, by: Actor) -> OutboxMessage:
     locked.state, locked.attempts, locked.due_at = MessageState.READY, 0, now()
     record(EventKind.MESSAGE_REPLAYED, subject=locked, by=by, before=before, after={"state": locked.state})
     return locked
+
+
+def set_aside_waiting(*, reason: str) -> int:
+    """Send nothing of what waits until somebody decides so, message by message or for all; says how many."""
+    waiting = OutboxMessage.state.in_((MessageState.READY, MessageState.LEASED))
+    aside = {"state": MessageState.DEAD, "leased_by": None, "leased_until": None, "last_error": reason}
+    return int(db.session.execute(update(OutboxMessage).where(waiting).values(aside)).rowcount)  # type: ignore[attr-defined]
 
 
 def replay_all(*, by: Actor) -> int:

@@ -71,3 +71,4 @@ class EventKind(StrEnum):
     MAIL_TEMPLATE_CHANGED = "mail.template_changed"
     MESSAGE_REPLAYED = "mail.replayed"
     EXPORTED = "record.exported"
+    RESTORED = "portico.restored"
