@@ -24,6 +24,7 @@ from portal.access.decide import (
     withdraw,
 )
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
+from portal.access.form import form_of
 from portal.access.grants import (
     Tally,
     delete_app,
@@ -138,6 +139,7 @@ __all__ = [
     "find_grant",
     "find_request",
     "fingerprint",
+    "form_of",
     "grants_from",
     "grants_of",
     "groups",

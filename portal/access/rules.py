@@ -33,6 +33,7 @@ class Category(StrEnum):
     APP = "app"
     CREDENTIAL = "credential"
     REASON = "reason"
+    FORM = "form"
 
 
 @dataclass(frozen=True)

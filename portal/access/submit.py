@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,6 +15,7 @@ from sqlalchemy.orm import selectinload
 from portal import policies
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
 from portal.access.decide import settle
+from portal.access.form import judged_answers, keep_answers
 from portal.access.models import AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageKind
 from portal.access.rules import (
@@ -29,6 +28,7 @@ from portal.access.rules import (
     problems,
     reason_problems,
 )
+from portal.access.terms import content_hash, terms_of
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment
@@ -84,8 +84,8 @@ def submit(
     """Turn the person's cart into access requests for one of their apps, one a catalogue, and empty the cart.
 
     ``credential`` adds the products to that existing credential; otherwise approval issues a new one. ``seen`` is the
-    ``fingerprint`` of the cart as the person saw it. ``answers`` are those to the request forms ``form_ids``, already
-    checked. Raises CartRejected with every problem found, NotAllowed for
+    ``fingerprint`` of the cart as the person saw it. ``answers`` are those to the request forms ``form_ids``, as they
+    were typed. Raises CartRejected with every problem found, NotAllowed for
     somebody else's app.
     """
     items = open_cart(by=by, seen=seen)
@@ -95,14 +95,15 @@ def submit(
     found = problems(items, by=by) + app_problems(items, app, environment) + reason_problems(items, reason)
     found += environment_problems(items, environment)
     found += credential_problems(items, app, credential, credential_name, environment)
-    if found:
+    given, missing = judged_answers(items, answers or {}, form_ids, environment=environment, by=by)
+    if found := found + missing:
         raise CartRejected(found)
     ask = _Ask(
         app=app,
         by=by,
         reason=reason.strip(),
         environment=environment,
-        answers=answers or {},
+        answers=given,
         form_ids=form_ids,
         credential=credential,
         credential_name=credential_name.strip(),
@@ -113,6 +114,7 @@ def submit(
     except IntegrityError as error:
         message = "The same access is being requested for this app right now."
         raise CartRejected([Problem(Category.APP, message)]) from error
+    keep_answers(given, by=by)
     empty_cart(by)
     return made
 
@@ -152,7 +154,7 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
         stages=[_stage(spec) for spec in decision.stages],
         auto_approved=decision.is_automatic,
     )
-    request.terms = _terms(request)
+    request.terms = terms_of(request)
     request.content_hash = content_hash(request)
     db.session.add(request)
     db.session.flush()
@@ -219,31 +221,4 @@ def _summary(request: AccessRequest) -> dict[str, Any]:
         "plan": request.terms["plan"],
         "products": [product.name for product in request.products],
         "automatic": request.auto_approved,
-    }
-
-
-def content_hash(request: AccessRequest) -> str:
-    """SHA-256 over all that a reviewer decides on: who, for what app, which products and scopes, on what terms."""
-    content = {
-        "requester": request.requester.email,
-        "app": request.app.id,
-        "environment": request.environment,
-        "answers": request.answers,
-        "reason": request.reason,
-        "terms": request.terms,
-        "credential": request.credential.client_id if request.credential else None,
-    }
-    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _terms(request: AccessRequest) -> dict[str, Any]:
-    """The terms as shown at submission; what is approved later is this, even if the plan changes meanwhile."""
-    plan = request.plan
-    return {
-        "plan": plan.display_name,
-        "quota": [plan.quota_requests, plan.quota_period],
-        "rate": [plan.rate_requests, plan.rate_seconds],
-        "credential_lifetime_days": plan.credential_lifetime_days,
-        "products": {item.product.slug: item.scopes for item in request.items},
     }

@@ -1,25 +1,32 @@
-"""The cart: what is asked for, on which plan, for which app, and the one button that submits it."""
+"""The cart: what is asked for, on which plan, for which app, and the one button that submits it.
+
+What a product's or plan's request form asks beside this is in ``asking``.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, flash, request, url_for
+from flask import Blueprint, Response, flash, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from portal import access, apps, catalog, policies
-from portal.access import AccessRequest, Category, Problem
+from portal import access, apps, catalog, forms, policies
+from portal.access import AccessRequest, CartItem, Category, Problem
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp, Visibility
-from portal.catalog import Offer
+from portal.catalog import Environment, Offer
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
+from portal.forms import Ask
+from portal.live import asking
+from portal.live.asking import Given
 from portal.web import blame, current_person, done, is_htmx, key_of, render, requires
 
 bp = Blueprint("cart", __name__)
@@ -32,6 +39,8 @@ class CartForm(FlaskForm):
     """For which app, with which credential and why. The products and their plan are in the cart itself."""
 
     seen = HiddenField()
+    forms_seen = HiddenField()
+    environment = SelectField("Environment", validate_choice=False)
     app = SelectField("Developer app", validate_choice=False)
     app_name = StringField("App name", validators=[Length(max=apps.LONGEST_NAME)])
     app_description = TextAreaField("Description", validators=[Length(max=apps.LONGEST_DESCRIPTION)])
@@ -52,22 +61,33 @@ class CartForm(FlaskForm):
     )
     reason = TextAreaField("Reason", validators=[Length(max=access.LONGEST_REASON)])
 
+    def offer_environments(self, offered: Sequence[Environment]) -> None:
+        """Name the environments that all products of the cart have in common; one of them is always chosen."""
+        self.environment.choices = {each.value: each.label for each in offered}
+        wanted = request.args.get("environment", "")
+        if not self.environment.data or not self.is_submitted():
+            usual = asking.usual(offered, wanted or self.environment.data or "")
+            self.environment.data = usual.value if usual else ""
+
     def offer_choices(self, owned: Sequence[DeveloperApp], reusable: Sequence[Credential], wanted_app: str) -> None:
         """Name the person's own apps and the credentials that could take these products."""
         self.app_name.flags.required = self.visibility.flags.required = True
         self.app.choices = {str(app.id): app.name for app in owned} | {NEW: "A new app"}
-        if self.app.data is None:
-            self.app.data = wanted_app if wanted_app in self.app.choices else next(iter(self.app.choices))
+        if self.app.data is None or not self.is_submitted():
+            known = (key for key in (wanted_app, self.app.data) if key in self.app.choices)
+            self.app.data = next(known, next(iter(self.app.choices)))
         self.credential.choices = {NEW: "A new credential"} | {
             str(c.id): f"{c.name} ({c.client_id}) of {c.app.name}" for c in reusable
         }
+        if not self.is_submitted() and self.credential.data not in self.credential.choices:
+            self.credential.data = NEW
 
 
 @bp.get("/cart")
 @requires(Right.REQUEST_ACCESS)
 def show() -> ResponseReturnValue:
-    """The cart; for htmx only the choice of credentials, which depends on the app."""
-    return _show(CartForm(formdata=None))
+    """The cart as the person left it; for htmx only the choice of credentials, which depends on app and environment."""
+    return _show(CartForm(formdata=None, data=asking.draft_fields(current_person())))
 
 
 @bp.post("/cart/add")
@@ -109,29 +129,71 @@ def use_plan() -> ResponseReturnValue:
     return _changed(f"Your cart is on {name} now.")
 
 
+@bp.post("/cart/draft")
+@requires(Right.REQUEST_ACCESS)
+def save_draft() -> ResponseReturnValue:
+    """Keep what stands on the page for later; by htmx while the person types, and by the button with files too."""
+    form, given = CartForm(), _given()
+    with transaction():
+        person = current_person()
+        if access.cart_count(person):  # a late answer to typing must not bring back what was just submitted
+            asking.take_away(key_of(request.form.get("remove_file", "")), given, by=person)
+            asking.keep_files(given, by=person)
+            asking.keep_draft(form, given, by=person)
+    if is_htmx():
+        return render("live/cart/_saved.html", draft=forms.draft_of(current_person()))
+    if given.refused:
+        return _show(form, given=given, status=422)
+    return done(url_for("live.cart.show"), "Your draft is saved. Only you see it.")
+
+
+@bp.post("/cart/check")
+@requires(Right.REQUEST_ACCESS)
+def check() -> Response:
+    """What is missing or wrong, field by field, for scripts; nothing is sent or kept (C56)."""
+    person = current_person()
+    body = request.get_json(silent=True) if request.is_json else request.form
+    body = body if isinstance(body, Mapping) else {}
+    items = access.cart_of(person)
+    asked = access.form_of(items, _environment_of(items, str(body.get("environment") or "")))
+    given = asking.given_as_json(body, asked) if request.is_json else asking.given_by(request, asked)
+    found = forms.faults(asked, forms.weigh_answers(asked, given.raw, by=person))
+    standing = access.problems(items, by=person)
+    if items:
+        standing += access.reason_problems(items, str(body.get("reason") or ""))
+    return jsonify(
+        complete=bool(items) and not found and not standing and not given.refused,
+        environment=asked.environment,
+        forms=[{"id": form.id, "name": form.name, "version": form.version} for form in asked.forms],
+        fields=[asdict(fault) for fault in found],
+        cart=[{"about": problem.category, "message": problem.message} for problem in standing],
+    )
+
+
 @bp.post("/cart/submit")
 @requires(Right.REQUEST_ACCESS)
 def submit() -> ResponseReturnValue:
     """Turn the cart into access requests, and the new app that was described with them, all or nothing."""
-    form = CartForm()
+    form, given = CartForm(), _given()
+    _keep_files(given)
     reusable = _offer_choices(form)
-    if not (form.validate() and _choices_stand(form, reusable)):
-        return _show(form, status=422)
+    if not (form.validate() and _choices_stand(form, reusable)) or given.refused:
+        return _show(form, given=given, status=422)
     try:
         with transaction():
-            made = _submit(form, reusable)
+            made = _submit(form, given, reusable)
             told, numbers = _told(made), [each.number for each in made]
     except access.CartRejected as rejected:
-        return _show(form, rejected.problems, status=422)
+        return _show(form, rejected.problems, given=given, status=422)
     except Invalid as refusal:
         blame(form, refusal, name="app_name", description="app_description")
-        return _show(form, status=422)
+        return _show(form, given=given, status=422)
     if len(numbers) == 1:
         return done(url_for("live.requests.show", number=numbers[0]), told)
     return done(url_for("live.requests.index"), told)
 
 
-def _submit(form: CartForm, reusable: Sequence[Credential]) -> list[AccessRequest]:
+def _submit(form: CartForm, given: Given, reusable: Sequence[Credential]) -> list[AccessRequest]:
     person = current_person()
     access.open_cart(by=person, seen=form.seen.data or "")
     return access.submit(
@@ -140,7 +202,33 @@ def _submit(form: CartForm, reusable: Sequence[Credential]) -> list[AccessReques
         reason=form.reason.data or "",
         credential=_credential(form, reusable),
         credential_name=form.credential_name.data or "",
+        environment=Environment(form.environment.data),
+        answers=given.raw,
+        form_ids=[key for text in (form.forms_seen.data or "").split(",") if (key := key_of(text))],
     )
+
+
+def _given() -> Given:
+    """What the browser sent for the forms of the cart as it is now."""
+    items = access.cart_of(current_person())
+    return asking.given_by(request, access.form_of(items, request.form.get("environment", "")))
+
+
+def _keep_files(given: Given) -> None:
+    """Store what was handed in before anything can be refused: a file cannot be put back into a page by us."""
+    if given.files:
+        with transaction():
+            asking.keep_files(given, by=current_person())
+
+
+def _environment_of(items: Sequence[CartItem], wanted: str) -> str:
+    usual = asking.usual(access.environments_for(items), wanted)
+    return usual.value if usual else ""
+
+
+def _ids(asked: Ask) -> str:
+    """The versions of the forms on the page, so that one that changed meanwhile is not answered unseen."""
+    return ",".join(str(number) for number in asked.form_ids)
 
 
 def _offer() -> Offer:
@@ -173,11 +261,13 @@ def _credential(form: CartForm, reusable: Sequence[Credential]) -> Credential | 
 
 def _choices_stand(form: CartForm, reusable: Sequence[Credential]) -> bool:
     """Whether app and credential are among those that were offered; an id from elsewhere opens nothing (T35)."""
+    if form.environment.data not in form.environment.choices:
+        form.environment.errors = ["Choose one of the environments that are offered."]
     if form.app.data not in form.app.choices:
         form.app.errors = ["Choose one of your own apps, or make a new one."]
     if form.credential.data not in (None, "", NEW) and _credential(form, reusable) is None:
         form.credential.errors = ["This credential cannot take these products. Choose another, or a new one."]
-    return not form.app.errors and not form.credential.errors
+    return not (form.environment.errors or form.app.errors or form.credential.errors)
 
 
 def _told(made: Sequence[AccessRequest]) -> str:
@@ -201,28 +291,43 @@ def _outlook(made: AccessRequest) -> str:
 
 def _changed(message: str) -> ResponseReturnValue:
     """The cart after a change: by redirect, or at once when that would lose what was typed."""
-    if not any(request.form.get(name, "").strip() for name in TYPED):
+    given = _given()
+    if given.is_empty and not any(request.form.get(name, "").strip() for name in TYPED):
         return done(url_for("live.cart.show"), message)
+    _keep_files(given)
     flash(message, "success")
-    return _show(CartForm())
+    return _show(CartForm(), given=given)
 
 
 def _offer_choices(form: CartForm) -> Sequence[Credential]:
     person = current_person()
     items = access.cart_of(person)
-    reusable = access.reusable_credentials(person, items)
+    form.offer_environments(access.environments_for(items))
+    reusable = [
+        credential
+        for credential in access.reusable_credentials(person, items)
+        if credential.environment == form.environment.data
+    ]
     form.offer_choices(apps.apps_of(person), reusable, request.args.get("app", ""))
     return reusable
 
 
-def _show(form: CartForm, problems: Sequence[Problem] | None = None, *, status: int = 200) -> ResponseReturnValue:
+def _show(
+    form: CartForm, problems: Sequence[Problem] | None = None, *, given: Given | None = None, status: int = 200
+) -> ResponseReturnValue:
     person = current_person()
     items = access.cart_of(person)
     reusable = _offer_choices(form)
-    form.seen.data = access.fingerprint(items)
+    asked = access.form_of(items, form.environment.data or "")
+    given = given or Given(asking.draft_answers(person) if asked.forms else {})
+    form.seen.data, form.forms_seen.data = access.fingerprint(items), _ids(asked)
     standing = access.problems(items, by=person)
+    found = None
     if status == 422 and items:
         standing += access.reason_problems(items, form.reason.data or "")
+        found = forms.weigh_answers(asked, given.raw, by=person)
+    at_fields = set(found.errors.values()) if found else set()
+    told = [p for p in problems or () if p not in standing and p.message not in at_fields]
     return render(
         "live/cart/show.html",
         fragment="live/cart/_credentials.html" if request.method == "GET" else None,
@@ -231,7 +336,8 @@ def _show(form: CartForm, problems: Sequence[Problem] | None = None, *, status: 
         items=items,
         groups=access.groups(items),
         **_plan_context(items),
-        problems=_by_category([*standing, *(p for p in problems or () if p not in standing)]),
+        **asking.page_context(asked, given, found, by=person),
+        problems=_by_category([*standing, *told]),
         of_app={str(c.id) for c in reusable if str(c.app_id) == form.app.data} | {NEW} if is_htmx() else None,
         owned=len(form.app.choices) - 1,
         may_share=not person.organisation.is_default,

@@ -1,5 +1,6 @@
 // Everything here makes working pages nicer; no page needs it.
 // Each module gets the part of the page that is new: the document at first, later what htmx swapped in.
+import { prepareAnswers } from "./answers.js";
 import { prepareChoices } from "./choices.js";
 import { watchCopying } from "./copy.js";
 import { focusWhatMatters, watchForms } from "./forms.js";
@@ -15,6 +16,7 @@ function prepare(part) {
   prepareTabs(part);
   prepareTables(part);
   prepareChoices(part);
+  prepareAnswers(part);
   for (const button of part.querySelectorAll("[data-copy], [data-show], [data-show-password], [data-theme-switch]")) button.hidden = false;
 }
 

@@ -1,0 +1,175 @@
+"""The part of the cart page that comes from request forms: what was typed and handed in, and what is kept of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Request
+from flask_wtf import FlaskForm
+
+from portal import forms
+from portal.accounts import User
+from portal.catalog import Environment
+from portal.errors import Invalid
+from portal.forms import Ask, Field, FieldType, GivenFile, Weighed
+from portal.web import key_of
+
+ANSWER = "answer-"
+KEPT = "kept-"
+NOT_KEPT = frozenset({"csrf_token", "seen", "forms_seen"})
+
+
+@dataclass
+class Given:
+    """What the browser sent for the form: typed answers, files that may be kept, and why others may not."""
+
+    raw: dict[str, Any] = field(default_factory=dict)
+    files: list[tuple[str, GivenFile]] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing at all was typed or chosen."""
+        typed = (value.values() if isinstance(value, dict) else [value] for value in self.raw.values())
+        return not self.files and not self.refused and not any(any(values) for values in typed)
+
+
+def given_by(request: Request, asked: Ask) -> Given:
+    """What was typed into the form's fields, and the files that came with it, read and judged but not yet stored."""
+    given = Given()
+    for each in asked.own_fields:
+        name = ANSWER + each.key
+        if each.type is FieldType.FILE:
+            given.raw[each.key] = _references(request.form.getlist(KEPT + each.key))
+            _read_files(each, request, given)
+        elif each.type is FieldType.LINK:
+            given.raw[each.key] = {"url": request.form.get(name, ""), "title": request.form.get(f"{name}-title", "")}
+        else:
+            given.raw[each.key] = request.form.get(name, "")
+    return given
+
+
+def given_as_json(body: Any, asked: Ask) -> Given:
+    """The same from a script: ``{"answers": {"title": …, "documentation_file": [7]}}``."""
+    answers = body.get("answers") if isinstance(body, Mapping) else None
+    raw = dict(answers) if isinstance(answers, Mapping) else {}
+    for each in asked.own_fields:
+        value = raw.get(each.key)
+        if each.type is FieldType.FILE and isinstance(value, list):
+            raw[each.key] = [{"id": entry} if isinstance(entry, int) else entry for entry in value]
+    return Given(raw)
+
+
+def keep_files(given: Given, *, by: User) -> None:
+    """Store the files that came, so that they are still there when the page comes back with a fault."""
+    for key, file in given.files:
+        try:
+            kept = forms.add_file(file, by=by)
+        except Invalid as refusal:
+            given.refused[key] = refusal.message
+            continue
+        given.raw[key] = [*given.raw[key], {"id": kept.id}]
+    given.files.clear()
+
+
+def keep_draft(form: FlaskForm, given: Given, *, by: User) -> None:
+    """Remember everything that stands on the page; what stands elsewhere (another product's form) stays too."""
+    before = draft_answers(by)
+    fields = {each.name: each.data for each in form if each.name not in NOT_KEPT}
+    forms.save_draft({"fields": fields, "answers": {**before, **given.raw}}, by=by)
+
+
+def draft_answers(person: User) -> dict[str, Any]:
+    """The answers that this person has begun to give."""
+    return _part(person, "answers")
+
+
+def draft_fields(person: User) -> dict[str, Any]:
+    """What this person has typed into the cart's own fields."""
+    return _part(person, "fields")
+
+
+def take_away(file_id: int | None, given: Given, *, by: User) -> None:
+    """Take a file back that was handed in by mistake."""
+    held = forms.files_of([file_id] if file_id else [], by=by)
+    for attachment in held.values():
+        forms.remove_unsent(attachment, by=by)
+    for key, value in given.raw.items():
+        if isinstance(value, list):
+            given.raw[key] = [entry for entry in value if entry.get("id") != file_id]
+
+
+def usual(offered: Sequence[Environment], wanted: str = "") -> Environment | None:
+    """The environment that was chosen, else test where it is offered, else the least delicate."""
+    chosen = next((each for each in offered if each.value == wanted), None)
+    return chosen or (Environment.TEST if Environment.TEST in offered else next(iter(offered), None))
+
+
+def page_context(asked: Ask, given: Given, found: Weighed | None, *, by: User) -> dict[str, Any]:
+    """What the page needs to draw the form, with faults beside their fields once they are wanted."""
+    ids = forms.attachment_ids(given.raw)
+    held = forms.files_of(ids, by=by)
+    return {
+        "asked": asked,
+        "controls": controls_of(asked.fields),
+        "raw": given.raw,
+        "held": {
+            key: [held[entry["id"]] for entry in value if entry.get("id") in held]
+            for key, value in given.raw.items()
+            if isinstance(value, list)
+        },
+        "faults": {**(found.errors if found else {}), **given.refused},
+        "accepted": forms.ACCEPTED,
+        "most_files": forms.MOST_FILES,
+        "draft": forms.draft_of(by),
+    }
+
+
+def controls_of(fields: Iterable[Field]) -> dict[str, tuple[str, str, str]]:
+    """For each conditional field: the name of the control that decides, its label, and the answers in words."""
+    known = {each.key: each for each in fields}
+    found = {}
+    for each in known.values():
+        if (condition := each.shown_if) is None:
+            continue
+        other = known.get(condition.field)
+        labels = {choice.value: choice.label for choice in other.choices} if other else {}
+        words = [labels.get(answer) or _word(answer) for answer in condition.answers]
+        is_environment = other is None or other.feeds is forms.Feed.ENVIRONMENT
+        name = "environment" if is_environment else ANSWER + condition.field
+        found[each.key] = (name, other.label if other else "Environment", " or ".join(words))
+    return found
+
+
+def _word(answer: str) -> str:
+    return Environment(answer).label if answer in set(Environment) else answer
+
+
+def _part(person: User, name: str) -> dict[str, Any]:
+    draft = forms.draft_of(person)
+    part = draft.typed.get(name) if draft is not None else None
+    return dict(part) if isinstance(part, dict) else {}
+
+
+def _references(texts: Iterable[str]) -> list[dict[str, Any]]:
+    return [{"id": number} for text in texts if (number := key_of(text))]
+
+
+def _read_files(each: Field, request: Request, given: Given) -> None:
+    room = forms.MOST_FILES - len(given.raw[each.key])
+    for upload in request.files.getlist(ANSWER + each.key):
+        if not upload.filename:
+            continue
+        if room <= 0:
+            given.refused[each.key] = f"{each.label} takes at most {forms.MOST_FILES} files."
+            return
+        try:
+            with upload.stream as stream:
+                file = forms.read_file(upload.filename, stream.read(forms.MOST_BYTES + 1))
+        except Invalid as refusal:
+            given.refused[each.key] = refusal.message
+            continue
+        given.files.append((each.key, file))
+        room -= 1
