@@ -266,10 +266,16 @@ class _Filler:
             "comment) select {s0} + i, {r0} + i, 'owner', 'Owner', 'It needs it.', 1, '{stage}', {t}, {decided}, ''",
             **names,
         )
-        self.fill(count, "insert into stage_assignee (stage_id, user_id) select {s0} + i, {asked}", **names)
+        self.fill(
+            count,
+            "insert into stage_assignee (stage_id, request_id, user_id) select {s0} + i, {r0} + i, {asked}",
+            **names,
+        )
         if pending:  # one in a hundred waits for somebody else too
             self.fill(
-                count // 100, "insert into stage_assignee (stage_id, user_id) select {s0} + i * 100, {other}", **names
+                count // 100,
+                "insert into stage_assignee (stage_id, request_id, user_id) select {s0} + i * 100, {r0} + i * 100, {other}",
+                **names,
             )
         for table in ("access_request", "access_request_item", "review_stage"):
             self.next[table] += count
