@@ -24,8 +24,16 @@ def given(stage: ReviewStage) -> int:
 
 def is_met(stage: ReviewStage) -> bool:
     """Whether the stage has the yeses that it needs."""
+    return _enough(stage, _yes(stage))
+
+
+def can_be_met(stage: ReviewStage, more: set[int]) -> bool:
+    """Whether the stage would have the yeses that it needs if these people gave theirs as well."""
+    return _enough(stage, _yes(stage) | more)
+
+
+def _enough(stage: ReviewStage, yes: set[int]) -> bool:
     quorum = stage.template.get("quorum", {})
-    yes = _yes(stage)
     if quorum.get("mode") == "per_group":
         return _fills_groups(stage, yes, max(1, int(quorum.get("n", 1))))
     if quorum.get("mode") == "all":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from portal.access import timing
 from portal.accounts import User
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
@@ -90,6 +91,7 @@ class ReviewStage(Base):
     due_at: Mapped[datetime | None]
     paused_at: Mapped[datetime | None]
     escalated_at: Mapped[datetime | None]
+    alarm: Mapped[str] = mapped_column(String(300), default="")
     decided_at: Mapped[datetime | None]
     reviewer_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"), index=True)
     claimed_by_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"))
@@ -103,7 +105,10 @@ class ReviewStage(Base):
     assignees: Mapped[list[StageAssignee]] = relationship(back_populates="stage", order_by="StageAssignee.id")
     reviews: Mapped[list[Review]] = relationship(back_populates="stage", order_by="Review.id")
 
-    __table_args__ = (Index("ix_review_stage_state_request_id", "state", "request_id"),)
+    __table_args__ = (
+        Index("ix_review_stage_state_request_id", "state", "request_id"),
+        Index("ix_review_stage_alarm", "id", sqlite_where=text("alarm <> ''"), postgresql_where=text("alarm <> ''")),
+    )
 
     @property
     def label(self) -> str:
@@ -135,9 +140,10 @@ class ReviewStage(Base):
                 StageState.PAUSED: "waiting for an answer",
             }
             raise Conflict(f"This stage is {words.get(self.state, 'decided already')}.")
-        self.state = state
+        before, self.state = self.state, state
         for assignee in self.assignees:
             assignee.waits = state is StageState.OPEN and assignee.state is AssigneeState.ACTIVE
+        timing.follow(self, before)
 
     def open(self) -> None:
         """Let the reviewers of this stage answer."""
@@ -181,6 +187,11 @@ class StageAssignee(Base):
 
     stage: Mapped[ReviewStage] = relationship(back_populates="assignees")
     user: Mapped[User] = relationship()
+
+    @property
+    def label(self) -> str:
+        """How records call the one who is asked."""
+        return f"{self.user.email}, {self.stage.label}"
 
     __table_args__ = (
         UniqueConstraint("stage_id", "user_id"),

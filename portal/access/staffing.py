@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
 
+from portal.access import quorum, timing
 from portal.access.locking import lock_requests
-from portal.access.models import AccessRequest, RequestStatus
+from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.catalog import ApiProduct
 from portal.db import db
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, Asked, Circle, staff_for, still_holds
+from portal.policies import BY_HAND, Asked, Circle, escalation_for, name_of, staff_for, still_holds
+
+AT_ONCE = 100
 
 
 def circle_of(stage: ReviewStage) -> Circle:
@@ -31,13 +35,14 @@ def circle_of(stage: ReviewStage) -> Circle:
 def open_stage(stage: ReviewStage, *, by: User | None = None) -> None:
     """Open a stage for the people whom it names now, and tell them."""
     staff = staff_for(stage.template, circle_of(stage))
-    new = _ask(stage, staff.asked)
+    new = ask(stage, staff.asked)
     stage.open()
     record(
         EventKind.STAGE_OPENED, subject=stage, by=by, reason=stage.because, after={"asked": [a.user.email for a in new]}
     )
     if not staff.intended and stage.key != "owner":
         _tell_unstaffed(stage)
+    _raise_alarm(stage)
 
 
 def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -> bool:
@@ -46,12 +51,16 @@ def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -
     Who was asked, and still is what they were asked as; where nobody is left of those, an administrator.
     """
     circle = circle or circle_of(stage)
-    mine = [a for a in stage.active_assignees if a.user_id == person.id]
-    if any(still_holds(person, a.via, circle) for a in mine):
+    if is_asked(stage, person, circle):
         return True
     if stepped_back(stage, person) or not still_holds(person, "role:administrator", circle):
         return False
     return not any(still_holds(a.user, a.via, circle) for a in stage.active_assignees)
+
+
+def is_asked(stage: ReviewStage, person: User, circle: Circle) -> bool:
+    """Whether this person was asked, and still is what they were asked as."""
+    return any(a.user_id == person.id and still_holds(person, a.via, circle) for a in stage.active_assignees)
 
 
 def stepped_back(stage: ReviewStage, person: User) -> bool:
@@ -67,23 +76,42 @@ def restaff(requests: Sequence[AccessRequest]) -> None:
     for request in lock_requests(requests):
         for stage in request.stages:
             if request.is_pending and stage.state in {StageState.OPEN, StageState.PAUSED}:
-                _staff_anew(stage)
+                staff_anew(stage)
 
 
 def restaff_for(
     *, person: User | None = None, group: str = "", role: str = "", product: ApiProduct | None = None
 ) -> None:
     """Staff the open stages anew that a change of this person, group, role or product's owners can touch."""
-    query = (
-        select(AccessRequest)
-        .join(ReviewStage)
-        .where(
-            AccessRequest.status == RequestStatus.PENDING, ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])
-        )
-    )
-    found = db.session.scalars(query.distinct()).all()
-    touched = [r for r in found if any(_touches(stage, person, group, role, product) for stage in r.stages)]
-    restaff(touched)
+    query = select(ReviewStage).join(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING)
+    query = query.where(ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])).order_by(ReviewStage.request_id)
+    loaded = joinedload(ReviewStage.request).selectinload(AccessRequest.items).joinedload(RequestItem.product)
+    stages = db.session.scalars(query.options(loaded, selectinload(ReviewStage.assignees))).all()
+    touched = {s.request_id: s.request for s in stages if _touches(s, person, group, role, product)}
+    requests = list(touched.values())
+    for start in range(0, len(requests), AT_ONCE):
+        restaff(requests[start : start + AT_ONCE])
+
+
+def tell_asked(assignees: Iterable[StageAssignee]) -> None:
+    """Tell people who are asked now and were not when the stage opened."""
+    for assignee in assignees:
+        if assignee.waits:
+            record(EventKind.REVIEWER_ASKED, subject=assignee, by=None, reason=assignee.stage.because)
+
+
+def escalate(stage: ReviewStage) -> list[StageAssignee]:
+    """Ask as well whom the stage names for when it is late; says who was not asked before.
+
+    They stay whatever the stage is staffed with, and their yes counts for any of its groups.
+    """
+    sources = [name_of(source) for source in stage.template.get("sources", ())]
+    asked = escalation_for(stage.template, circle_of(stage))
+    return ask(stage, [Asked(each.person, _by_hand(each.via, *sources)) for each in asked])
+
+
+def _by_hand(*via: str) -> str:
+    return "|".join(dict.fromkeys([BY_HAND, *via]))
 
 
 def _touches(stage: ReviewStage, person: User | None, group: str, role: str, product: ApiProduct | None) -> bool:
@@ -96,7 +124,8 @@ def _touches(stage: ReviewStage, person: User | None, group: str, role: str, pro
     )
 
 
-def _staff_anew(stage: ReviewStage) -> None:
+def staff_anew(stage: ReviewStage) -> None:
+    """Ask whoever this stage names now, and no longer those who have gone. The request is locked."""
     circle = circle_of(stage)
     gone = [a for a in stage.active_assignees if not still_holds(a.user, a.via, circle)]
     for assignee in gone:
@@ -104,7 +133,7 @@ def _staff_anew(stage: ReviewStage) -> None:
     staff = staff_for(stage.template, circle)
     kept = [a for a in stage.active_assignees if a.via.startswith(BY_HAND)]
     wanted = staff.asked if staff.intended or not kept else ()
-    new = _ask(stage, wanted)
+    new = ask(stage, wanted)
     if gone or new:
         record(
             EventKind.STAGE_STAFFED,
@@ -113,11 +142,22 @@ def _staff_anew(stage: ReviewStage) -> None:
             before={"asked": [a.user.email for a in gone]},
             after={"asked": [a.user.email for a in new]},
         )
+        tell_asked(new)
     if new and not staff.intended and stage.key != "owner":
         _tell_unstaffed(stage)
+    if stage.due_at is None and stage.state is StageState.OPEN:
+        timing.start(stage)  # it was opened before stages had times
+    _raise_alarm(stage)
 
 
-def _ask(stage: ReviewStage, asked: Iterable[Asked]) -> list[StageAssignee]:
+def able(stage: ReviewStage, circle: Circle | None = None) -> list[StageAssignee]:
+    """Those who are asked, have not answered yet and may."""
+    circle, answered = circle or circle_of(stage), {review.reviewer_id for review in stage.live_reviews}
+    waiting = [a for a in stage.active_assignees if a.user_id not in answered]
+    return [a for a in waiting if still_holds(a.user, a.via, circle)]
+
+
+def ask(stage: ReviewStage, asked: Iterable[Asked]) -> list[StageAssignee]:
     """Put these people on the stage who are not on it; says who is new. Who stepped back is not asked again."""
     known = {assignee.user_id: assignee for assignee in stage.assignees}
     new = []
@@ -141,3 +181,28 @@ def _tell_unstaffed(stage: ReviewStage) -> None:
     """Nobody of the stage's own people can answer: say so where an auditor and the dashboard find it."""
     asked = [assignee.user.email for assignee in stage.active_assignees]
     record(EventKind.STAGE_UNSTAFFED, subject=stage, by=None, after={"asked": asked})
+
+
+def _raise_alarm(stage: ReviewStage) -> None:
+    """Keep with the stage whether the people who are asked can still finish it; more are asked before that is said."""
+    before = stage.alarm
+    stage.alarm = _trouble(stage)
+    if stage.alarm and (new := escalate(stage)):
+        asked = [assignee.user.email for assignee in new]
+        record(EventKind.STAGE_STAFFED, subject=stage, by=None, reason=stage.alarm, after={"asked": asked})
+        tell_asked(new)
+        stage.alarm = _trouble(stage)
+    if stage.alarm and not before:
+        record(EventKind.STAGE_UNSTAFFED, subject=stage, by=None, reason=stage.alarm, after={"asked": []})
+
+
+def _trouble(stage: ReviewStage) -> str:
+    """Why this stage cannot come to its end with the people who are asked; empty when it can."""
+    if stage.state is StageState.PAUSED:
+        return "" if stage.request.requester.active else "The requester who should answer has gone."
+    can = able(stage)
+    if not can:
+        return "Nobody is left who may answer."
+    if not quorum.can_be_met(stage, {assignee.user_id for assignee in can}):
+        return f"{quorum.needed(stage)} approvals are needed, and only {len(can)} more can be given."
+    return ""

@@ -1,0 +1,146 @@
+"""The clock of a stage: when it is due, and the timers that remind, escalate and let it expire.
+
+All times are working time of the stage's calendar. The clock follows the state of the stage, whoever changes it: it
+begins when the stage opens, stands still while a question waits for its answer, and ends with the stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from portal import schedule
+from portal.db import db, now
+from portal.schedule import Planned, WorkingTime, add_business_time, business_time_between
+
+if TYPE_CHECKING:
+    from portal.access.review import ReviewStage, StageState
+
+SUBJECT = "review_stage"
+DAILY_AT_THE_END = 3
+log = structlog.get_logger(__name__)
+
+
+class StageTimer(StrEnum):
+    """What the clock of a stage does when its time comes."""
+
+    REMIND = "remind"
+    ESCALATE = "escalate"
+    EXPIRE = "expire"
+    ANSWER_REMIND = "answer_remind"
+    ANSWER_EXPIRE = "answer_expire"
+
+
+ANSWER_TIMERS = (StageTimer.ANSWER_REMIND, StageTimer.ANSWER_EXPIRE)
+
+
+@dataclass(frozen=True)
+class StageTimes:
+    """The times of a stage in working hours, as its template says; what it leaves open is as is usual.
+
+    ``answer_hours`` is how long the requester may take to answer a question.
+    """
+
+    due_hours: int = 40
+    due_in: Mapping[str, int] | None = None
+    remind_hours: int = 16
+    escalate_hours: int = 32
+    expire_hours: int = 112
+    answer_hours: int = 80
+    calendar: str = schedule.DEFAULT_CALENDAR
+
+    @classmethod
+    def of(cls, template: Mapping[str, Any]) -> StageTimes:
+        """The times of a stage's template."""
+        given, known = template.get("times") or {}, {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if name in known and value is not None})
+
+    def due(self, environment: str) -> int:
+        """The working hours within which the stage should be answered there."""
+        return (self.due_in or {}).get(environment, self.due_hours)
+
+    def reminders(self, day: float) -> list[float]:
+        """After how many working hours people are reminded: once, and daily in the last days."""
+        last = [self.expire_hours - day * number for number in range(DAILY_AT_THE_END, 0, -1)]
+        return [float(self.remind_hours), *(hours for hours in last if hours > self.remind_hours)]
+
+
+def follow(stage: ReviewStage, before: StageState) -> None:
+    """Let the clock follow a stage that has just changed its state."""
+    if not stage.id:
+        db.session.flush()
+    if stage.state == "open":
+        if before == "paused":
+            _go_on(stage)
+        else:
+            start(stage, anew=stage.due_at is not None)
+    elif stage.state == "paused":
+        _stand_still(stage)
+    elif before in ("open", "paused"):
+        stage.alarm = ""
+        schedule.cancel(SUBJECT, stage.id)
+
+
+def start(stage: ReviewStage, *, anew: bool = False) -> None:
+    """Set when the stage is due, and all of its timers, from now on."""
+    times, working = StageTimes.of(stage.template), working_time_of(stage)
+    opened = now()
+
+    def after(hours: float) -> datetime:
+        return add_business_time(working, opened, timedelta(hours=hours))
+
+    stage.due_at, stage.paused_at, stage.escalated_at = after(times.due(stage.request.environment)), None, None
+    reminders = times.reminders(working.day / timedelta(hours=1))
+    planned = [Planned(StageTimer.REMIND, after(hours), nth) for nth, hours in enumerate(reminders, 1)]
+    planned.append(Planned(StageTimer.ESCALATE, after(times.escalate_hours)))
+    planned.append(Planned(StageTimer.EXPIRE, after(times.expire_hours)))
+    schedule.arm(SUBJECT, stage.id, planned, anew=anew)
+
+
+def expires_at(stage: ReviewStage) -> datetime | None:
+    """When the stage, or the question that it waits for, runs out if nobody answers."""
+    kind = StageTimer.ANSWER_EXPIRE if stage.state == "paused" else StageTimer.EXPIRE
+    return schedule.next_due(SUBJECT, stage.id, kind)
+
+
+def working_time_of(stage: ReviewStage) -> WorkingTime:
+    """The working time by which a stage is timed. A calendar that is gone or broken gives way to the usual one."""
+    key = StageTimes.of(stage.template).calendar
+    calendar = schedule.calendar_named(key) or schedule.calendar_named(schedule.DEFAULT_CALENDAR)
+    try:
+        return calendar.working_time if calendar is not None else WorkingTime()
+    except ValueError as problem:
+        log.error("calendar_broken", calendar=key, problem=str(problem))
+        return WorkingTime()
+
+
+def _stand_still(stage: ReviewStage) -> None:
+    """While a question waits, the requester's time runs and the reviewers' does not."""
+    stage.paused_at = stage.paused_at or now()
+    schedule.hold(SUBJECT, stage.id)
+    hours, working = StageTimes.of(stage.template).answer_hours, working_time_of(stage)
+    expires = add_business_time(working, now(), timedelta(hours=hours))
+    reminder = add_business_time(
+        working, now(), max(timedelta(hours=hours) - 2 * working.day, timedelta(hours=hours) / 2)
+    )
+    planned = [Planned(StageTimer.ANSWER_REMIND, reminder), Planned(StageTimer.ANSWER_EXPIRE, expires)]
+    schedule.arm(SUBJECT, stage.id, planned, anew=True)
+
+
+def _go_on(stage: ReviewStage) -> None:
+    """What working time was left when the clock stopped is left now."""
+    working, paused = working_time_of(stage), stage.paused_at or now()
+
+    def moved(due_at: datetime) -> datetime:
+        return add_business_time(working, now(), business_time_between(working, paused, due_at))
+
+    schedule.cancel(SUBJECT, stage.id, kinds=ANSWER_TIMERS)
+    schedule.release(SUBJECT, stage.id, moved)
+    if stage.due_at is not None:
+        stage.due_at = moved(stage.due_at) if stage.due_at > paused else stage.due_at
+    stage.paused_at = None
