@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import uuid
+from contextlib import suppress
 
 import structlog
 from flask import Flask, Response, g, request
@@ -48,9 +49,24 @@ def configure_logging(settings: Settings) -> None:
             structlog.processors.format_exc_info,
             _renderer(settings),
         ],
+        logger_factory=_Log,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level)),
         cache_logger_on_first_use=False,
     )
+
+
+class _Log:
+    """Writes lines to standard error. One that takes no more (a full disk, a closed pipe) stops nothing (X11)."""
+
+    def __init__(self, *_names: object) -> None:
+        """Takes and ignores the names of loggers."""
+
+    def msg(self, line: str) -> None:
+        """Write one line, or lose it."""
+        with suppress(OSError, ValueError):
+            print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+    log = debug = info = warning = warn = error = critical = exception = fatal = failure = err = msg
 
 
 def _renderer(settings: Settings) -> structlog.types.Processor:
