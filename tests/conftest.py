@@ -62,6 +62,7 @@ class TestInstallation:
         with self.app.app_context():
             if self.database == "sqlite":
                 with closing(sqlite3.connect(self.template)) as source, closing(sqlite3.connect(self.file)) as target:
+                    target.execute("pragma synchronous = off")  # waiting for the disk took most of a small test
                     source.backup(target)
                 return
             with db.engine.begin() as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,20 +14,32 @@ from urllib.request import urlopen
 
 import pytest
 
+PORTICO = [sys.executable, "-m", "portal.cli"]
+
+
+def environment_of(folder):
+    return {**os.environ, "PORTICO_INSTANCE_DIR": str(folder), "PORTICO_SECRET_KEY": "s" * 48}
+
+
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A folder with a database at the newest version."""
+    folder = tmp_path_factory.mktemp("migrated")
+    subprocess.run([*PORTICO, "db", "upgrade"], env=environment_of(folder), check=True, capture_output=True)
+    return folder
+
 
 @pytest.fixture
-def running(tmp_path):
+def running(tmp_path, migrated):
     """``portico run`` with its worker, in a process group of its own, as from a terminal."""
+    shutil.copytree(migrated, tmp_path, dirs_exist_ok=True)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    environment = {**os.environ, "PORTICO_INSTANCE_DIR": str(tmp_path), "PORTICO_SECRET_KEY": "s" * 48}
-    portico = [sys.executable, "-m", "portal.cli"]
-    subprocess.run([*portico, "db", "upgrade"], env=environment, check=True, capture_output=True)
-    command = [*portico, "run", "--with-worker", "--port", str(port)]
+    command = [*PORTICO, "run", "--with-worker", "--port", str(port)]
     # A shell that starts tests in the background has them ignore Ctrl-C, and what they start inherits that.
     default = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.PIPE)
+    process = subprocess.Popen(command, env=environment_of(tmp_path), start_new_session=True, stderr=subprocess.PIPE)
     signal.signal(signal.SIGINT, default)
     wait_until_it_answers(f"http://127.0.0.1:{port}/healthz", process)
     with process:
