@@ -21,6 +21,8 @@ def in_application(command: Command) -> Command:
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        from sqlalchemy.exc import OperationalError, ProgrammingError
+
         from portal.errors import PortalError
 
         try:
@@ -28,6 +30,8 @@ def in_application(command: Command) -> Command:
                 return command(*args, **kwargs)
         except PortalError as refusal:
             raise click.ClickException(refusal.message) from refusal
+        except (OperationalError, ProgrammingError) as error:
+            raise click.ClickException(_unusable(error)) from error
 
     return run  # type: ignore[return-value]
 
@@ -60,6 +64,12 @@ def refuse_other_schema() -> None:
         db.engine.dispose()  # the server's processes open their own
     if found:
         raise click.ClickException(found)
+
+
+def _unusable(error: Any) -> str:
+    """What the database said, in a line, and where to look."""
+    said = (str(error.orig).splitlines() or [type(error.orig).__name__])[0]
+    return f"The database cannot be used: {said}. Is PORTICO_DATABASE_URL right, and was `portico db upgrade` run?"
 
 
 def make_app() -> Any:
@@ -98,9 +108,10 @@ def main() -> None:
 @click.option("--with-worker/--web-only", default=None, help="Run the delivery worker too (default: only with --demo).")
 def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
     """Start the web server, and with --demo everything else that the portal needs."""
-    from portal import serving
+    from portal import config, serving
 
-    os.environ.setdefault("PORTICO_BASE_URL", f"http://{host}:{port}")
+    if config.leaves_out("base_url"):
+        os.environ["PORTICO_BASE_URL"] = f"http://{host}:{port}"  # the server's processes read it
     if demo:
         os.environ["PORTICO_DEMO"] = "true"
     app = make_app()
@@ -210,6 +221,17 @@ def upgrade() -> None:
     db.session.remove()
     migrate_up()
     click.echo("The database is at the newest version.")
+
+
+@database.command()
+@in_application
+def current() -> None:
+    """Say which version the schema has, and which one this code needs."""
+    from portal import schema
+
+    click.echo(
+        f"The database is at {schema.current_revision() or 'no version'}; this code needs {schema.newest_revision()}."
+    )
 
 
 @database.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
@@ -109,6 +109,12 @@ class Settings(BaseSettings):
             raise ValueError(f"must be one of {', '.join(LOG_LEVELS)}")
         return value.upper()
 
+    @model_validator(mode="after")
+    def _one_way_to_encrypt(self) -> Settings:
+        if self.mail_use_tls and self.mail_use_ssl:
+            raise ValueError("PORTICO_MAIL_USE_TLS and PORTICO_MAIL_USE_SSL exclude each other: set one of them.")
+        return self
+
     @property
     def keeps_mail(self) -> bool:
         """Whether mails are kept for /dev/mailbox because no mail server is set."""
@@ -135,10 +141,20 @@ def load(**overrides: object) -> Settings:
     return settings
 
 
+def leaves_out(name: str) -> bool:
+    """Whether neither the environment nor the .env file says anything about this setting."""
+    try:
+        return name not in Settings().model_fields_set
+    except ValidationError:
+        return False  # ``load`` says what is wrong
+
+
 def _sentence(error: dict[str, object]) -> str:
-    location = error.get("loc") or ("?",)
-    name = "PORTICO_" + str(location[0]).upper()  # type: ignore[index]
-    return f"{name} is not usable: {str(error['msg']).removeprefix('Value error, ')}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    location = error.get("loc")
+    if not location:
+        return message  # about several settings, which it names
+    return f"PORTICO_{str(location[0]).upper()} is not usable: {message}"  # type: ignore[index]
 
 
 def _demo_secret(settings: Settings) -> str:

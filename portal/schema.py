@@ -10,7 +10,7 @@ from portal.paths import data_path
 
 def schema_problem() -> str:
     """Why this code must not work on this database; nothing when it may. Raises SQLAlchemyError when it is away."""
-    current = _current_revision()
+    current = current_revision()
     if current == newest_revision():
         return ""
     if is_from_the_future():
@@ -27,7 +27,7 @@ def schema_problem() -> str:
 
 def is_from_the_future() -> bool:
     """Whether a newer Portico has had this database: its version is none that this code knows."""
-    current = _current_revision()
+    current = current_revision()
     return current is not None and current not in _known()
 
 
@@ -39,7 +39,8 @@ def newest_revision() -> str | None:
     return ScriptDirectory(str(data_path("migrations"))).get_current_head()
 
 
-def _current_revision() -> str | None:
+def current_revision() -> str | None:
+    """The version that the database has; None when it has no schema yet."""
     from alembic.migration import MigrationContext  # a tenth of every start, were it imported above
 
     return MigrationContext.configure(db.session.connection()).get_current_revision()

@@ -20,6 +20,7 @@ from datetime import timedelta
 
 import structlog
 from flask import Flask
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 
 from portal import access, accounts, credentials, events
 from portal.accounts import ACCOUNT_MAIL
@@ -106,14 +107,20 @@ class Worker:
                 with self.app.app_context():
                     busy = self.round()
                     self._tidy_up_at_times()
-                trouble.over()
+            except (OperationalError, ProgrammingError) as error:  # away or without tables, which may last: a line each
+                log.error("database_unusable", reason=_first_line(error))
+                self._rest(trouble)
             except Exception:
                 log.exception("worker_round_failed")
-                trouble.longer()
-                self.stop.wait(max(0.0, trouble.until - time.monotonic()))
-                continue
-            if not busy:
-                self.stop.wait(IDLE_SECONDS)
+                self._rest(trouble)
+            else:
+                trouble.over()
+                if not busy:
+                    self.stop.wait(IDLE_SECONDS)
+
+    def _rest(self, trouble: Pause) -> None:
+        trouble.longer()
+        self.stop.wait(max(0.0, trouble.until - time.monotonic()))
 
     def round(self) -> int:
         """Claim one batch and deliver it; says how many messages it held."""
@@ -243,9 +250,15 @@ def run(app: Flask, stop: threading.Event) -> None:
     thread.join(STOP_WITHIN_SECONDS)
     try:
         worker.give_back()
+    except (OperationalError, ProgrammingError) as error:
+        log.error("leases_not_given_back", reason=_first_line(error))  # they run out by themselves
     except Exception:
-        log.exception("leases_not_given_back")  # they run out by themselves
+        log.exception("leases_not_given_back")
     log.info("worker_stopped", worker=worker.name)
+
+
+def _first_line(error: DBAPIError) -> str:
+    return (str(error.orig).splitlines() or [type(error.orig).__name__])[0][:300]
 
 
 def tidy_up(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
+from limits.errors import ConfigurationError
 from werkzeug.exceptions import TooManyRequests
 
 from portal.config import BadSettings, Settings
@@ -23,7 +24,7 @@ class Limits:
 
     def __init__(self, app: Flask, settings: Settings) -> None:
         self.enabled = not settings.testing
-        self._limiter = Limiter(get_remote_address, app=app, storage_uri=settings.rate_limit_storage)
+        self._limiter = _limiter(app, settings.rate_limit_storage)
         self.sign_in = _parsed("PORTICO_SIGN_IN_LIMIT", settings.sign_in_limit)
 
     def refuse_when_spent(self, counters: Iterable[Counter]) -> None:
@@ -72,6 +73,16 @@ def of_account(item: RateLimitItem, what: str, account: str, *, from_here: bool 
 def times(item: RateLimitItem, factor: int) -> RateLimitItem:
     """The same limit, more generous."""
     return type(item)(item.amount * factor, item.multiples)
+
+
+def _limiter(app: Flask, storage: str) -> Limiter:
+    try:
+        return Limiter(get_remote_address, app=app, storage_uri=storage)
+    except ConfigurationError:
+        package = "pymemcache" if storage.startswith("memcached") else "redis"
+        raise BadSettings(
+            f"PORTICO_RATE_LIMIT_STORAGE is not usable: the package for it is missing (pip install {package})."
+        ) from None
 
 
 def _parsed(name: str, text: str) -> RateLimitItem:
