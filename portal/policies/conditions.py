@@ -200,7 +200,7 @@ class _Reader:
         possible = operators.operators_of(attribute)
         if raw.get("is") not in tuple(possible):
             words = ", ".join(possible)
-            problem = f"{attribute.title} has no comparison {raw.get('is')!r:.40}; it has {words}"
+            problem = f"no comparison {raw.get('is')!r:.40}; {attribute.title} has {words}"
             return self.broken(raw, f"{path}.is", problem, name)
         return self.comparison(attribute, Operator(raw["is"]), raw, path)
 

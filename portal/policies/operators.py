@@ -7,7 +7,6 @@ that are not known never come to a test.
 from __future__ import annotations
 
 import ipaddress
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -127,19 +126,15 @@ def _allowed(attribute: Attribute) -> tuple[str, ...]:
 
 
 def _read_number(attribute: Attribute, raw: object) -> float:
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or _is_nan(raw):
+    if isinstance(raw, bool) or not isinstance(raw, int | float):
         raise ValueError(f"must be a number, not {_name_of(raw)}")
-    if abs(raw) > LARGEST:
-        raise ValueError("is too large a number")
+    if not abs(raw) <= LARGEST:  # true of what is not a number, too
+        raise ValueError("must be a number that can be told")
     if attribute.least is not None and raw < attribute.least:
         raise ValueError(f"{raw} is not possible here; the least is {attribute.least:g}")
     if attribute.most is not None and raw > attribute.most:
         raise ValueError(f"{raw} is not possible here; the most is {attribute.most:g}")
     return raw
-
-
-def _is_nan(raw: float) -> bool:
-    return isinstance(raw, float) and math.isnan(raw)
 
 
 def _read_network(raw: str) -> str:

@@ -67,4 +67,4 @@ def policy(*rules: dict[str, Any], order: list[list[str]] | None = None) -> Poli
 
 
 PROD, TEST = leaf("environment", "equals", "prod"), leaf("environment", "equals", "test")
-ALWAYS = {"all": []}
+ALWAYS: dict[str, Any] = {"all": []}
