@@ -47,10 +47,15 @@ class Summary:
 
 
 def description_files(paths: Sequence[Path]) -> list[Path]:
-    """The files to import: those that are named, and those in named folders that may be API descriptions."""
+    """The files to import: those that are named, and those in named folders that may be API descriptions.
+
+    Raises NotFound for a folder that holds none.
+    """
     files: list[Path] = []
     for path in paths:
         found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        if not found:
+            raise NotFound(f"There is no .json, .yaml or .yml file in {path}.")
         files += [p for p in found if p not in files]
     return files
 

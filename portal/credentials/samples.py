@@ -18,6 +18,7 @@ KEY_PLACEHOLDER = "YOUR_API_KEY"
 API_KEY_HEADER = "X-API-Key"
 NO_ADDRESS = "https://api.example.com/"
 MOST_CALLS = 5
+PLAIN_HTTP = 'os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"  # an address here is without TLS, as in a trial'
 
 
 def samples_for(credential: Credential, base_url: str, products: Sequence[ApiProduct]) -> list[tuple[str, str]]:
@@ -47,14 +48,17 @@ def _curl(client_id: str, token_url: str, calls: Sequence[str]) -> str:
 
 
 def _python(client_id: str, token_url: str, calls: Sequence[str]) -> str:
+    plain = any(url.startswith("http://") for url in (token_url, *calls))
     lines = [
         "# pip install requests-oauthlib",
+        *(["import os", ""] if plain else []),
         "from oauthlib.oauth2 import BackendApplicationClient",
         "from requests.auth import HTTPBasicAuth",
         "from requests_oauthlib import OAuth2Session",
         "",
         f"client_id = {json.dumps(client_id)}",
         f"client_secret = {json.dumps(SECRET_PLACEHOLDER)}",
+        *([PLAIN_HTTP] if plain else []),
         "",
         "session = OAuth2Session(client=BackendApplicationClient(client_id=client_id))",
         f"session.fetch_token({json.dumps(token_url)}, auth=HTTPBasicAuth(client_id, client_secret))",
