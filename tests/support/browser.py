@@ -33,6 +33,11 @@ class Page:
         if answer.mimetype == "text/html" and "<html" in self.html:
             self._check_manners()
 
+    @property
+    def asks_to_sign_in(self) -> bool:
+        """Whether this is the sign-in page, or the one that keeps what was typed until somebody has signed in."""
+        return self.path.startswith("/login") or (self.status == 401 and "Sign in" in self.text("main"))
+
     def text(self, selector: str = "body") -> str:
         """The words in the first element that matches, with white space folded."""
         found = self.soup.select_one(selector) or (self.soup if selector == "body" else None)

@@ -46,7 +46,7 @@ def test_A3_nobody_else_presses_the_forms_of_an_app(browser, person, held, post)
     for htmx in (False, True):
         assert browser(make_user()).forge(path, {"name": "Stolen"}, htmx=htmx).status == 404
     assert browser(make_user(RoleName.ADMINISTRATOR)).forge(path, {"name": "Stolen"}).status == 403
-    assert browser().forge(path, {"name": "Stolen"}).path.startswith("/login")
+    assert browser().forge(path, {"name": "Stolen"}).asks_to_sign_in
 
     unchanged(held)
 

@@ -94,7 +94,7 @@ def test_T12_an_api_owner_and_an_auditor_cannot_add(browser, plan):
 def test_T12_a_stranger_is_asked_to_sign_in(browser, plan):
     page = browser().forge("/cart/add", offer_of(make_product(plans=[plan])))
 
-    assert page.path.startswith("/login")
+    assert page.asks_to_sign_in
     assert number_of(CartItem) == 0
 
 
