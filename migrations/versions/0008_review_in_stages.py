@@ -71,6 +71,55 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_stage_template_key")),
     )
     op.create_table(
+        "delegation",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("from_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("to_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("starts_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["from_id"], ["portal_user.id"], name=op.f("fk_delegation_from_id_portal_user")),
+        sa.ForeignKeyConstraint(["to_id"], ["portal_user.id"], name=op.f("fk_delegation_to_id_portal_user")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_delegation")),
+    )
+    op.create_index(op.f("ix_delegation_from_id"), "delegation", ["from_id"])
+    op.create_index("ix_delegation_to_id_ends_at", "delegation", ["to_id", "ends_at"])
+    op.create_table(
+        "clarification",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("request_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("stage_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("asked_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("question", sa.Text(), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("answered_by_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("state", sa.String(length=40), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["answered_by_id"], ["portal_user.id"], name=op.f("fk_clarification_answered_by_id_portal_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["asked_by_id"], ["portal_user.id"], name=op.f("fk_clarification_asked_by_id_portal_user")
+        ),
+        sa.ForeignKeyConstraint(
+            ["request_id"], ["access_request.id"], name=op.f("fk_clarification_request_id_access_request")
+        ),
+        sa.ForeignKeyConstraint(["stage_id"], ["review_stage.id"], name=op.f("fk_clarification_stage_id_review_stage")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_clarification")),
+    )
+    op.create_index(op.f("ix_clarification_request_id"), "clarification", ["request_id"])
+    op.create_index(
+        "uq_clarification_open",
+        "clarification",
+        ["stage_id", "asked_by_id"],
+        unique=True,
+        sqlite_where=sa.text("state = 'open'"),
+        postgresql_where=sa.text("state = 'open'"),
+    )
+    op.create_table(
         "reviewer_group",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("key", sa.String(length=40), nullable=False),
@@ -195,6 +244,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("answers", sa.JSON(), nullable=False, server_default="{}"))
         batch_op.add_column(sa.Column("form_ids", sa.JSON(), nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("revision", sa.Integer(), nullable=False, server_default="1"))
+        batch_op.add_column(sa.Column("ends_on", sa.Date(), nullable=True))
 
     with op.batch_alter_table("access_request_item", schema=None) as batch_op:
         batch_op.add_column(
@@ -322,6 +372,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_table("clarification")
+    op.drop_table("delegation")
     op.drop_table("stage_template")
     op.drop_table("policy_version")
     with op.batch_alter_table("stage_assignee", schema=None) as batch_op:
@@ -376,6 +428,7 @@ def downgrade() -> None:
         batch_op.drop_column("environment")
 
     with op.batch_alter_table("access_request", schema=None) as batch_op:
+        batch_op.drop_column("ends_on")
         batch_op.drop_column("revision")
         batch_op.drop_column("form_ids")
         batch_op.drop_column("answers")

@@ -12,17 +12,31 @@ from portal.access.cart import (
     remove_from_cart,
     use_plan,
 )
+from portal.access.clock import due_of, is_overdue, keep_time, stages_due
 from portal.access.decide import (
     LONGEST_COMMENT,
     MOST_AT_ONCE,
+    Approval,
     Outcome,
+    Voice,
     approve,
     approve_many,
     may_decide,
     reject,
     reject_many,
+    voices_in,
     withdraw,
 )
+from portal.access.delegations import (
+    Delegation,
+    delegate,
+    delegations_of,
+    end_delegation,
+    find_delegation,
+    stand_ins_of,
+    stands_in_for,
+)
+from portal.access.digest import DigestItem, digest_for, digests_due, plan_digests, send_digest
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
 from portal.access.form import form_of
 from portal.access.grants import (
@@ -39,6 +53,15 @@ from portal.access.grants import (
     revoke_credential,
     tallies,
 )
+from portal.access.hands import (
+    add_stage,
+    addable_stages,
+    claim,
+    people_for,
+    reassign,
+    recuse,
+    release,
+)
 from portal.access.models import (
     AccessRequest,
     CartItem,
@@ -48,6 +71,7 @@ from portal.access.models import (
     RequestKind,
     RequestStatus,
 )
+from portal.access.narrowing import Narrowing, lower_plans
 from portal.access.queries import (
     apps_with_access_to,
     count_waiting_for,
@@ -60,6 +84,15 @@ from portal.access.queries import (
     requests_numbered,
     requests_of,
 )
+from portal.access.questions import (
+    Clarification,
+    QuestionState,
+    answer,
+    ask,
+    find_question,
+    questions_about,
+    take_back,
+)
 from portal.access.review import (
     AssigneeState,
     PolicyDecision,
@@ -70,6 +103,7 @@ from portal.access.review import (
     StageState,
     Verdict,
 )
+from portal.access.revising import edit
 from portal.access.rules import (
     LONGEST_REASON,
     CartRejected,
@@ -86,6 +120,8 @@ from portal.access.rules import (
 from portal.access.staffing import may_answer, restaff, restaff_for
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
+from portal.access.timing import StageTimes, expires_at
+from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
 
 __all__ = [
     "LONGEST_COMMENT",
@@ -93,18 +129,25 @@ __all__ = [
     "MOST_AT_ONCE",
     "MOST_ITEMS",
     "AccessRequest",
+    "Alarm",
+    "Approval",
     "AssigneeState",
     "CartItem",
     "CartRejected",
     "Category",
+    "Clarification",
+    "Delegation",
+    "DigestItem",
     "Entitlement",
     "Entry",
     "Grant",
     "GrantState",
+    "Narrowing",
     "Opening",
     "Outcome",
     "PolicyDecision",
     "Problem",
+    "QuestionState",
     "Remedy",
     "RequestItem",
     "RequestKind",
@@ -114,29 +157,49 @@ __all__ = [
     "StageAssignee",
     "StageKind",
     "StageState",
+    "StageTimes",
     "Step",
     "Tally",
+    "Turn",
     "Verdict",
+    "Voice",
+    "add_stage",
     "add_to_cart",
+    "addable_stages",
+    "alarms",
     "allowance_left",
+    "answer",
     "approve",
     "approve_many",
     "apps_with_access_to",
+    "ask",
     "awaited",
     "cart_count",
     "cart_of",
+    "claim",
     "common_plans",
     "compatible_credentials",
+    "count_alarms",
     "count_waiting_for",
     "counts_by_status",
+    "delegate",
+    "delegations_of",
     "delete_app",
+    "digest_for",
+    "digests_due",
+    "due_of",
     "earlier_requests",
+    "edit",
     "empty_cart",
+    "end_delegation",
     "end_expired",
     "entitlement_for",
     "environments_for",
+    "expires_at",
+    "find_delegation",
     "find_entitlement",
     "find_grant",
+    "find_question",
     "find_request",
     "fingerprint",
     "form_of",
@@ -144,6 +207,10 @@ __all__ = [
     "grants_of",
     "groups",
     "history_of",
+    "is_overdue",
+    "keep_time",
+    "look_after",
+    "lower_plans",
     "may_answer",
     "may_decide",
     "may_revoke",
@@ -153,11 +220,17 @@ __all__ = [
     "own_counts_by_status",
     "path_of",
     "pending_requests_of",
+    "people_for",
+    "plan_digests",
     "problems",
+    "questions_about",
     "queue",
     "reason_problems",
+    "reassign",
+    "recuse",
     "reject",
     "reject_many",
+    "release",
     "remove_from_cart",
     "requests_numbered",
     "requests_of",
@@ -166,8 +239,15 @@ __all__ = [
     "reusable_credentials",
     "revoke_access",
     "revoke_credential",
+    "send_digest",
+    "stages_due",
+    "stand_ins_of",
+    "stands_in_for",
     "submit",
+    "take_back",
     "tallies",
     "use_plan",
+    "voices_in",
+    "who_can_act",
     "withdraw",
 ]

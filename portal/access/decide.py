@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from portal.access import quorum
+from portal.access.delegations import stands_in_for
 from portal.access.grants import cancel_unanswered, close_as_withdrawn, provision
 from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestStatus
-from portal.access.review import Review, ReviewStage, StageState, Verdict
-from portal.access.staffing import may_answer, open_stage
+from portal.access.narrowing import Narrowing, narrow
+from portal.access.review import Review, ReviewStage, StageKind, StageState, Verdict
+from portal.access.staffing import circle_of, is_asked, may_answer, open_stage, stepped_back
 from portal.accounts import Right, User
-from portal.db import db
+from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.events import EventKind, record
+from portal.policies import may_review
 
 MOST_AT_ONCE = 100
 LONGEST_COMMENT = 4000
@@ -47,39 +51,76 @@ def settle(request: AccessRequest, *, by: User | None, comment: str = "") -> Non
             open_stage(stage)
 
 
-def approve(request: AccessRequest, *, by: User, comment: str = "", seen: str = "") -> AccessRequest:
+@dataclass(frozen=True)
+class Approval:
+    """What a reviewer says with a yes. ``step_up`` names how they proved who they are just now, if they did."""
+
+    comment: str = ""
+    conditions: Sequence[str] = ()
+    less: Narrowing = field(default_factory=Narrowing)
+    checklist: Sequence[str] = ()
+    step_up: str = ""
+    stage_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A stage that a person may answer now, and whose vote it would be: their own, or of whom they stand in for."""
+
+    stage: ReviewStage
+    principal: User
+
+
+def approve(
+    request: AccessRequest, *, by: User, comment: str = "", seen: str = "", saying: Approval | None = None
+) -> AccessRequest:
     """Give this reviewer's yes. ``seen`` is the content hash of what was on the screen.
 
-    Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed.
+    Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed,
+    Invalid when a stage demands what was not given (an answer, a checklist, proof of identity).
     """
-    return _say_yes(lock_request(request), by, comment, seen)
+    return _say_yes(lock_request(request), by, saying or Approval(comment), seen)
 
 
-def _say_yes(locked: AccessRequest, by: User, comment: str, seen: str = "") -> AccessRequest:
-    for stage in _stages_to_answer(locked, by, comment, seen):
-        _add_review(stage, Verdict.APPROVE, by, comment)
+def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") -> AccessRequest:
+    comment = saying.comment.strip()
+    voices = _voices(locked, by, comment, seen, saying.stage_id)
+    for voice in voices:
+        _refuse_incomplete(voice.stage, saying)
+    narrow(locked, saying.less, by=by)
+    for voice in voices:
+        _add_review(voice, Verdict.APPROVE, by, saying)
+        stage = voice.stage
         if quorum.is_met(stage):
-            stage.close(StageState.APPROVED, by=by, comment=comment.strip())
-            record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment.strip())
+            stage.close(StageState.APPROVED, by=by, comment=comment)
+            record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment, after=_with(voice, by, saying))
         else:
-            after = {"given": quorum.given(stage), "needed": quorum.needed(stage)}
-            record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment.strip(), after=after)
-    settle(locked, by=by, comment=comment.strip())
+            after = {"given": quorum.given(stage), "needed": quorum.needed(stage), **_with(voice, by, saying)}
+            record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment, after=after)
+    settle(locked, by=by, comment=comment)
     return locked
 
 
-def reject(request: AccessRequest, *, by: User, reason: str, seen: str = "") -> AccessRequest:
+def reject(
+    request: AccessRequest, *, by: User, reason: str, seen: str = "", stage_id: int | None = None
+) -> AccessRequest:
     """Give this reviewer's no, which closes the request. Raises Invalid without a reason, and as ``approve`` does."""
     if not reason.strip():
         raise Invalid("Give a reason: the requester will read it.", field="reason")
-    return _say_no(lock_request(request), by, reason, seen)
+    return _say_no(lock_request(request), by, reason, seen, stage_id)
 
 
-def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "") -> AccessRequest:
-    for stage in _stages_to_answer(locked, by, reason, seen):
-        _add_review(stage, Verdict.REJECT, by, reason)
-        stage.close(StageState.REJECTED, by=by, comment=reason.strip())
-        record(EventKind.STAGE_REJECTED, subject=stage, by=by, reason=reason.strip())
+def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "", stage_id: int | None = None) -> AccessRequest:
+    for voice in _voices(locked, by, reason, seen, stage_id):
+        _add_review(voice, Verdict.REJECT, by, Approval(reason))
+        voice.stage.close(StageState.REJECTED, by=by, comment=reason.strip())
+        record(
+            EventKind.STAGE_REJECTED,
+            subject=voice.stage,
+            by=by,
+            reason=reason.strip(),
+            after=_with(voice, by, Approval()),
+        )
     cancel_unanswered(locked)
     locked.move_to(RequestStatus.REJECTED)
     record(EventKind.REQUEST_REJECTED, subject=locked, by=by, reason=reason.strip())
@@ -99,7 +140,7 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
 
 def approve_many(requests: Sequence[AccessRequest], *, by: User, comment: str = "") -> list[Outcome]:
     """Approve each request that this person may approve, each judged alone; one line for each (C143)."""
-    return _each(requests, lambda locked: _say_yes(locked, by, comment), "approved")
+    return _each(requests, lambda locked: _say_yes(locked, by, Approval(comment)), "approved")
 
 
 def reject_many(requests: Sequence[AccessRequest], *, by: User, reason: str) -> list[Outcome]:
@@ -109,9 +150,47 @@ def reject_many(requests: Sequence[AccessRequest], *, by: User, reason: str) -> 
     return _each(requests, lambda locked: _say_no(locked, by, reason), "rejected")
 
 
-def may_decide(request: AccessRequest, person: User) -> bool:
-    """Whether this person can answer an open stage of this request now."""
-    return request.is_pending and person.may(Right.DECIDE_REQUESTS) and bool(_stages_for(request, person))
+def may_decide(request: AccessRequest, person: User, principals: Sequence[User] | None = None) -> bool:
+    """Whether this person can answer an open stage of this request now.
+
+    ``principals`` are those whom the person stands in for, when a caller with many requests knows them already.
+    """
+    return request.is_pending and person.may(Right.DECIDE_REQUESTS) and bool(voices_in(request, person, principals))
+
+
+def voices_in(request: AccessRequest, person: User, principals: Sequence[User] | None = None) -> list[Voice]:
+    """The open stages that this person may answer and has not answered yet, each with whose vote it would be."""
+    found, standing = [], principals
+    for stage in request.open_stages:
+        if person.id in {review.reviewer_id for review in stage.live_reviews}:
+            continue
+        if may_answer(stage, person):
+            found.append(Voice(stage, person))
+            continue
+        standing = stands_in_for(person) if standing is None else standing
+        principal = _stood_in_for(stage, person, standing)
+        if principal is not None:
+            found.append(Voice(stage, principal))
+    return found
+
+
+def may_answer_now(stage: ReviewStage, person: User) -> bool:
+    """Whether this person may answer this very stage now, in their own name or for somebody."""
+    return any(voice.stage is stage for voice in voices_in(stage.request, person))
+
+
+def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) -> User | None:
+    """For whom this person may answer here: someone who is asked and still may, and has not answered."""
+    if not principals or stage.template.get("delegation_allowed") is False or stepped_back(stage, person):
+        return None
+    circle = circle_of(stage)
+    if not may_review(person, circle):
+        return None
+    answered = {review.principal_id for review in stage.live_reviews}
+    for principal in principals:
+        if principal.id not in answered and is_asked(stage, principal, circle):
+            return principal
+    return None
 
 
 def _each(requests: Sequence[AccessRequest], act: Callable[[AccessRequest], AccessRequest], word: str) -> list[Outcome]:
@@ -141,7 +220,7 @@ def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
     )
 
 
-def _stages_to_answer(locked: AccessRequest, by: User, comment: str, seen: str) -> list[ReviewStage]:
+def _voices(locked: AccessRequest, by: User, comment: str, seen: str, stage_id: int | None) -> list[Voice]:
     if len(comment) > LONGEST_COMMENT:
         raise Invalid(f"The text is longer than {LONGEST_COMMENT} characters.", field="comment")
     if locked.requester_id == by.id:
@@ -150,37 +229,61 @@ def _stages_to_answer(locked: AccessRequest, by: User, comment: str, seen: str) 
         raise Conflict(_what_happened(locked))
     if seen and seen != locked.content_hash:
         raise Conflict(f"{locked.number} has changed since this page was shown. Look at it again before you decide.")
-    mine = _stages_for(locked, by)
-    if not (by.may(Right.DECIDE_REQUESTS) and mine):
+    chosen = next((stage for stage in locked.stages if stage.id == stage_id), None)
+    if chosen is not None and chosen.state is not StageState.OPEN:
+        raise Conflict(f"The {chosen.what_it_gives} is not open now. Nothing was changed.")
+    voices = [v for v in voices_in(locked, by) if stage_id is None or v.stage.id == stage_id]
+    if not (by.may(Right.DECIDE_REQUESTS) and voices):
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
-    return mine
+    return voices
 
 
-def _stages_for(request: AccessRequest, person: User) -> list[ReviewStage]:
-    """The open stages that this person may answer and has not answered yet."""
-    return [
-        stage
-        for stage in request.open_stages
-        if person.id not in {review.reviewer_id for review in stage.live_reviews} and may_answer(stage, person)
-    ]
+def _refuse_incomplete(stage: ReviewStage, saying: Approval) -> None:
+    """Say what this stage demands of a yes and did not get."""
+    template = stage.template
+    if template.get("reason_required") and not saying.comment.strip():
+        raise Invalid(f"{stage.name} asks for a reason with every decision.", field="comment")
+    if template.get("step_up") and not saying.step_up:
+        raise Invalid(f"{stage.name} asks for your password again before you approve.", field="password")
+    left = [task for task in template.get("checklist", ()) if task not in saying.checklist]
+    if stage.kind is StageKind.TASK and left:
+        raise Invalid(f"Not done yet: {'; '.join(left)}.", field="checklist")
+    empty = [name for name in template.get("required_fields", ()) if not stage.request.answers.get(name)]
+    if empty:
+        raise Invalid(f"{stage.name} cannot approve while the request has no answer to: {', '.join(empty)}.")
 
 
-def _add_review(stage: ReviewStage, verdict: Verdict, by: User, reason: str) -> None:
+def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> None:
     """Keep what somebody said, bound to what they saw (I6); from now on the stage no longer waits for them."""
+    stage = voice.stage
     for assignee in stage.assignees:
-        if assignee.user_id == by.id:
+        if assignee.user_id in {by.id, voice.principal.id}:
             assignee.waits = False
     stage.reviews.append(
         Review(
             reviewer=by,
-            principal=by,
+            principal=voice.principal,
             verdict=verdict,
-            reason=reason.strip(),
+            reason=saying.comment.strip(),
             content_hash=stage.request.content_hash,
             revision=stage.request.revision,
+            conditions=[condition.strip() for condition in saying.conditions if condition.strip()],
+            checklist=list(saying.checklist),
+            step_up_method=saying.step_up,
+            step_up_at=now() if saying.step_up else None,
         )
     )
     db.session.flush()
+
+
+def _with(voice: Voice, by: User, saying: Approval) -> dict[str, Any]:
+    """What the record says beside the verdict: the revision, for whom somebody stood in, and on what conditions."""
+    told: dict[str, Any] = {"revision": voice.stage.request.revision}
+    if voice.principal.id != by.id:
+        told["for"] = voice.principal.email
+    if saying.conditions:
+        told["conditions"] = list(saying.conditions)
+    return told
 
 
 def _what_happened(request: AccessRequest) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
@@ -54,7 +55,7 @@ def provision(request: AccessRequest, *, by: User | None) -> Credential:
             environment=request.environment,
             scopes=item.granted_scopes,
             conditions=conditions,
-            ends_at=credential.expires_at,
+            ends_at=_end_of(request, credential),
         )
         for item in request.standing_items
     ]
@@ -248,6 +249,14 @@ def _credential_for(request: AccessRequest, by: User | None) -> Credential:
     if credential is None or not credential.is_live:
         raise Conflict(f"The credential that {request.number} should extend has ended. Reject it with a reason.")
     return credential
+
+
+def _end_of(request: AccessRequest, credential: Credential) -> datetime | None:
+    """When the access ends: with its credential, or with the last day that was approved, whichever comes first."""
+    if request.ends_on is None:
+        return credential.expires_at
+    ends = datetime.combine(request.ends_on + timedelta(days=1), time.min, tzinfo=UTC)
+    return ends if credential.expires_at is None else min(ends, credential.expires_at)
 
 
 def _revoke(grant: Grant, by: User, reason: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -88,6 +88,7 @@ class AccessRequest(Base):
     status: Mapped[RequestStatus] = mapped_column(words(RequestStatus), default=RequestStatus.PENDING)
     auto_approved: Mapped[bool] = mapped_column(default=False)
     terms: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    ends_on: Mapped[date | None]
     content_hash: Mapped[str] = mapped_column(String(64))
     submitted_at: Mapped[datetime] = mapped_column(default=now)
     decided_at: Mapped[datetime | None]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
+from portal.access.delegations import stands_in_for
 from portal.access.models import (
     AccessRequest,
     Grant,
@@ -176,8 +177,12 @@ def _asking(person: User) -> Select[Any]:
 
 
 def _waits_for(person: User) -> list[ColumnElement[bool]]:
-    """Those with an open stage that waits for this very person; found by an index that holds nothing else."""
-    waiting = select(StageAssignee.request_id).where(StageAssignee.user_id == person.id, StageAssignee.waits)
+    """Those with an open stage that waits for this person, or for whom they stand in for.
+
+    They are found by an index that holds nothing else.
+    """
+    whose = [person.id, *(principal.id for principal in stands_in_for(person))]
+    waiting = select(StageAssignee.request_id).where(StageAssignee.user_id.in_(whose), StageAssignee.waits)
     return [AccessRequest.status == RequestStatus.PENDING, AccessRequest.id.in_(waiting)]
 
 

@@ -7,6 +7,7 @@ the administrators, and the record says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload, selectinload
@@ -15,7 +16,7 @@ from portal.access import quorum, timing
 from portal.access.locking import lock_requests
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageState
-from portal.accounts import User
+from portal.accounts import Organisation, User
 from portal.catalog import ApiProduct
 from portal.db import db
 from portal.events import EventKind, record
@@ -79,15 +80,57 @@ def restaff(requests: Sequence[AccessRequest]) -> None:
                 staff_anew(stage)
 
 
+@dataclass(frozen=True)
+class Change:
+    """What has changed, by which stages may have other people now."""
+
+    person: User | None = None
+    group: str = ""
+    roles: frozenset[str] = frozenset()
+    product: ApiProduct | None = None
+    organisation: Organisation | None = None
+
+    def touches(self, stage: ReviewStage) -> bool:
+        """Whether this stage may be staffed otherwise now. One that nobody can finish is always looked at."""
+        sources = [*stage.template.get("sources", ()), *stage.template.get("fallback", ())]
+        return bool(stage.alarm) or any(
+            (
+                self.person is not None and self._is_in(stage, self.person),
+                self.group and any(source.get("key") == self.group for source in sources),
+                any(source.get("role") in self.roles for source in sources),
+                self.product is not None and any(p.id == self.product.id for p in stage.request.products),
+                self.organisation is not None
+                and stage.request.requester.organisation_id == self.organisation.id
+                and any(source.get("kind") == "sponsor" for source in sources),
+            )
+        )
+
+    @staticmethod
+    def _is_in(stage: ReviewStage, person: User) -> bool:
+        return stage.request.requester_id == person.id or any(a.user_id == person.id for a in stage.assignees)
+
+
 def restaff_for(
-    *, person: User | None = None, group: str = "", role: str = "", product: ApiProduct | None = None
+    *,
+    person: User | None = None,
+    group: str = "",
+    roles: Iterable[str] = (),
+    product: ApiProduct | None = None,
+    organisation: Organisation | None = None,
 ) -> None:
-    """Staff the open stages anew that a change of this person, group, role or product's owners can touch."""
+    """Staff the open stages anew that a change of a person, group, roles, owners or a sponsor can touch."""
+    db.session.flush()
+    change = Change(person, group, frozenset(roles), product, organisation)
     query = select(ReviewStage).join(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING)
     query = query.where(ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])).order_by(ReviewStage.request_id)
-    loaded = joinedload(ReviewStage.request).selectinload(AccessRequest.items).joinedload(RequestItem.product)
-    stages = db.session.scalars(query.options(loaded, selectinload(ReviewStage.assignees))).all()
-    touched = {s.request_id: s.request for s in stages if _touches(s, person, group, role, product)}
+    asked = joinedload(ReviewStage.request)
+    loaded = (
+        asked.selectinload(AccessRequest.items).joinedload(RequestItem.product),
+        asked.joinedload(AccessRequest.requester),
+        selectinload(ReviewStage.assignees),
+    )
+    stages = db.session.scalars(query.options(*loaded)).all()
+    touched = {stage.request_id: stage.request for stage in stages if change.touches(stage)}
     requests = list(touched.values())
     for start in range(0, len(requests), AT_ONCE):
         restaff(requests[start : start + AT_ONCE])
@@ -112,16 +155,6 @@ def escalate(stage: ReviewStage) -> list[StageAssignee]:
 
 def _by_hand(*via: str) -> str:
     return "|".join(dict.fromkeys([BY_HAND, *via]))
-
-
-def _touches(stage: ReviewStage, person: User | None, group: str, role: str, product: ApiProduct | None) -> bool:
-    sources = [*stage.template.get("sources", ()), *stage.template.get("fallback", ())]
-    return bool(
-        (person is not None and any(a.user_id == person.id for a in stage.assignees))
-        or (group and any(source.get("key") == group for source in sources))
-        or (role and any(source.get("role") == role for source in sources))
-        or (product is not None and any(p.id == product.id for p in stage.request.products))
-    )
 
 
 def staff_anew(stage: ReviewStage) -> None:

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import selectinload
 
-from portal import policies
+from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
 from portal.access.decide import settle
 from portal.access.form import judged_answers, keep_answers
-from portal.access.models import AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestStatus
-from portal.access.review import PolicyDecision, ReviewStage, StageKind
+from portal.access.models import AccessRequest, CartItem, RequestItem, RequestKind, RequestStatus
 from portal.access.rules import (
     CartRejected,
     Category,
@@ -31,7 +27,7 @@ from portal.access.rules import (
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Environment
+from portal.catalog import Environment
 from portal.credentials import Credential
 from portal.db import db, lock
 from portal.errors import NotAllowed
@@ -121,21 +117,10 @@ def submit(
 
 def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     plan, products = items[0].plan, [item.product for item in items]
-    if not plan.auto_approve:
-        _load_owners(products)
-    decision = policies.decide(
-        policies.Ask(
-            requester=ask.by,
-            plan=plan,
-            products=products,
-            environment=ask.environment,
-            app=ask.app,
-            answers=ask.answers,
-            history=history_of_app(ask.app, products),
-        )
-    )
     request = AccessRequest(
         batch=ask.batch,
+        kind=RequestKind.NEW,
+        revision=1,
         requester=ask.by,
         app=ask.app,
         plan=plan,
@@ -151,67 +136,23 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
             RequestItem(product=p, app_id=ask.app.id, environment=ask.environment, scopes=plan.scopes_for(p))
             for p in products
         ],
-        stages=[_stage(spec) for spec in decision.stages],
-        auto_approved=decision.is_automatic,
     )
     request.terms = terms_of(request)
     request.content_hash = content_hash(request)
+    with db.session.no_autoflush:
+        decision = decision_for(request)
+    request.stages = [stage_from(spec) for spec in decision.stages]
+    request.auto_approved = decision.is_automatic
     db.session.add(request)
     db.session.flush()
     record(EventKind.REQUEST_SUBMITTED, subject=request, by=ask.by, reason=request.reason, after=_summary(request))
-    db.session.add(_decision_record(request, decision))
+    record_decision(request, decision)
     if decision.denied:
         request.move_to(RequestStatus.DENIED)
         record(EventKind.REQUEST_DENIED, subject=request, by=None, reason=decision.because)
     else:
         settle(request, by=None, comment=decision.because)
     return request
-
-
-def _decision_record(request: AccessRequest, decision: policies.Decision) -> PolicyDecision:
-    return PolicyDecision(
-        request_id=request.id,
-        revision=request.revision,
-        policy_version=decision.policy_version,
-        facts=list(decision.facts),
-        outcome=decision.outcome,
-        stages=[stage.key for stage in decision.stages],
-        matched=list(decision.matched),
-        errors=list(decision.errors),
-    )
-
-
-def history_of_app(app: DeveloperApp, products: Sequence[ApiProduct]) -> policies.History:
-    """What was said to this app about these products before, and how much it has now."""
-    past = select(RequestItem.product_id, AccessRequest.status).join(AccessRequest)
-    past = past.where(RequestItem.app_id == app.id, RequestItem.product_id.in_([p.id for p in products]))
-    said: dict[RequestStatus, set[int]] = defaultdict(set)
-    for product_id, status in db.session.execute(past):
-        said[status].add(product_id)
-    grants = select(func.count()).where(Grant.app_id == app.id, Grant.state == GrantState.ACTIVE)
-    return policies.History(
-        approved=frozenset(said[RequestStatus.APPROVED]),
-        rejected=frozenset(said[RequestStatus.REJECTED]),
-        grants=db.session.scalar(grants) or 0,
-    )
-
-
-def _load_owners(products: Sequence[ApiProduct]) -> None:
-    """Read the owners of all products at once, and not of each when it is looked at."""
-    wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
-    db.session.scalars(wanted.options(selectinload(ApiProduct.owners))).all()
-
-
-def _stage(spec: policies.StageSpec) -> ReviewStage:
-    return ReviewStage(
-        key=spec.key,
-        name=spec.name,
-        because=spec.because,
-        kind=StageKind(spec.template.get("kind", StageKind.APPROVAL)),
-        template=dict(spec.template),
-        product_ids=list(spec.product_ids),
-        position=spec.position,
-    )
 
 
 def _summary(request: AccessRequest) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def set_members(group: ReviewerGroup, people: Iterable[User], *, by: User | None
     if locked is None:
         raise NotFound("There is no such group.")
     before, wanted = {p.email for p in locked.members}, {p.id: p for p in people}
+    touched = [*locked.members, *wanted.values()]
     locked.members = [wanted[key] for key in sorted(wanted)]
     for person in locked.members:
         if person.active and not person.may(Right.DECIDE_REQUESTS):
@@ -68,6 +69,9 @@ def set_members(group: ReviewerGroup, people: Iterable[User], *, by: User | None
                 before={"roles": had},
                 after=after,
             )
+    db.session.flush()
+    for person in touched:
+        db.session.expire(person, ["groups"])
     after_names = {p.email for p in locked.members}
     if before != after_names:
         changed = {"members": sorted(after_names)}

@@ -97,6 +97,7 @@ class User(Base, UserMixin):
 
     organisation: Mapped[Organisation] = relationship(lazy="joined", innerjoin=True, foreign_keys=[organisation_id])
     roles: Mapped[list[Role]] = relationship(secondary=user_role, lazy="selectin")  # type: ignore[assignment]
+    groups: Mapped[list[ReviewerGroup]] = relationship(secondary="group_member", viewonly=True)
 
     @property
     def label(self) -> str:

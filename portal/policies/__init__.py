@@ -16,7 +16,15 @@ from portal.policies.reviewers import (
     staff_for,
     still_holds,
 )
-from portal.policies.versions import PolicyState, PolicyVersion, StageTemplateRow, in_force, stage_templates
+from portal.policies.stages import StageTemplate
+from portal.policies.versions import (
+    PolicyState,
+    PolicyVersion,
+    StageTemplateRow,
+    attributes_behind,
+    in_force,
+    stage_templates,
+)
 
 __all__ = [
     "BY_HAND",
@@ -30,7 +38,9 @@ __all__ = [
     "PolicyVersion",
     "Staff",
     "StageSpec",
+    "StageTemplate",
     "StageTemplateRow",
+    "attributes_behind",
     "decide",
     "escalation_for",
     "explain",

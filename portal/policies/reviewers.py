@@ -78,7 +78,7 @@ def _is(person: User, via: str, circle: Circle) -> bool:
     if kind == "role":
         return key in person.role_names
     if kind == "group":
-        return person.id in {member.id for member in members_of(key)}
+        return key in {group.key for group in person.groups}
     return True
 
 

@@ -139,6 +139,13 @@ def in_force(product_ids: Iterable[int]) -> InForce:
     return InForce(policy, label, teams, labels)
 
 
+def attributes_behind(stage_key: str, product_ids: Iterable[int]) -> frozenset[str]:
+    """The attributes on which it depends whether such a stage is needed, by the policies in force now."""
+    force = in_force(product_ids)
+    rules = [rule for policy in (force.policy, *force.teams.values()) for rule in policy.rules]
+    return frozenset(name for rule in rules if stage_key in rule.stages for name in rule.reads)
+
+
 def scope_of(product_id: int | None) -> str:
     """The scope of a product's own rules; the global one without a product."""
     return GLOBAL if product_id is None else f"product:{product_id}"

@@ -1,0 +1,102 @@
+"""Putting a request before the policy: what the policy may look at, and what is kept of what it said."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import selectinload
+
+from portal import forms, policies
+from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus
+from portal.access.review import PolicyDecision, ReviewStage, StageKind
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct
+from portal.db import db
+
+
+def ask_of(request: AccessRequest) -> policies.Ask:
+    """All of a request that a policy may look at."""
+    items = request.standing_items
+    products = [item.product for item in items]
+    _load_owners(products)
+    return policies.Ask(
+        requester=request.requester,
+        plan=request.plan,
+        products=products,
+        environment=request.environment,
+        app=request.app,
+        scopes={item.product.id: item.granted_scopes for item in items},
+        answers=forms.told_by(request.form_ids, request.answers),
+        asked=asked_attributes(request.form_ids),
+        history=history_of_app(request.app, products, but=request),
+        kind=request.kind.value,
+    )
+
+
+def decision_for(request: AccessRequest) -> policies.Decision:
+    """What the policies in force say of a request as it stands."""
+    return policies.decide(ask_of(request))
+
+
+def record_decision(request: AccessRequest, decision: policies.Decision) -> None:
+    """Keep what the policy said of this revision, and on what facts, for good (I16)."""
+    db.session.add(
+        PolicyDecision(
+            request_id=request.id,
+            revision=request.revision,
+            policy_version=decision.policy_version,
+            facts=list(decision.facts),
+            outcome=decision.outcome,
+            stages=[stage.key for stage in decision.stages],
+            matched=list(decision.matched),
+            errors=list(decision.errors),
+        )
+    )
+
+
+def stage_from(spec: policies.StageSpec) -> ReviewStage:
+    """A stage of a request as the policy wants it, not open yet."""
+    return ReviewStage(
+        key=spec.key,
+        name=spec.name,
+        because=spec.because,
+        kind=StageKind(spec.template.get("kind", StageKind.APPROVAL)),
+        template=dict(spec.template),
+        product_ids=list(spec.product_ids),
+        position=spec.position,
+    )
+
+
+def asked_attributes(form_ids: Sequence[int]) -> frozenset[str]:
+    """The attributes for which these forms have a field: what is missing among them was asked and not answered."""
+    if not form_ids:
+        return frozenset()
+    fields = forms.ask(forms.forms_by_id(form_ids)).fields
+    return frozenset(field.feeds.value for field in fields if field.feeds)
+
+
+def history_of_app(
+    app: DeveloperApp, products: Sequence[ApiProduct], *, but: AccessRequest | None = None
+) -> policies.History:
+    """What was said to this app about these products before, and how much it has now."""
+    past = select(RequestItem.product_id, AccessRequest.status).join(AccessRequest)
+    past = past.where(RequestItem.app_id == app.id, RequestItem.product_id.in_([p.id for p in products]))
+    if but is not None and but.id is not None:
+        past = past.where(AccessRequest.id != but.id)
+    said: dict[RequestStatus, set[int]] = defaultdict(set)
+    for product_id, status in db.session.execute(past):
+        said[status].add(product_id)
+    grants = select(func.count()).where(Grant.app_id == app.id, Grant.state == GrantState.ACTIVE)
+    return policies.History(
+        approved=frozenset(said[RequestStatus.APPROVED]),
+        rejected=frozenset(said[RequestStatus.REJECTED]),
+        grants=db.session.scalar(grants) or 0,
+    )
+
+
+def _load_owners(products: Sequence[ApiProduct]) -> None:
+    """Read the owners of all products at once, and not of each when it is looked at."""
+    wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
+    db.session.scalars(wanted.options(selectinload(ApiProduct.owners))).all()

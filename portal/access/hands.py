@@ -1,0 +1,143 @@
+"""Passing a stage on: step back from it, give it to somebody else, take it up so that others leave it, add another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from portal.access.decide import may_answer_now, settle
+from portal.access.locking import lock_request
+from portal.access.models import AccessRequest
+from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageKind, StageState
+from portal.access.staffing import circle_of, open_stage, restaff
+from portal.accounts import Right, User
+from portal.db import db
+from portal.errors import Conflict, Invalid, NotAllowed
+from portal.events import EventKind, record
+from portal.policies import BY_HAND, StageTemplate, may_review, stage_templates
+
+
+def recuse(request: AccessRequest, *, by: User, stage_id: int, reason: str) -> None:
+    """Step back from a stage, for good. If nobody else is left the stage's fallback is asked."""
+    locked, stage = _open_stage(request, stage_id)
+    if not reason.strip():
+        raise Invalid("Say why you step back: the record keeps it.", field="reason")
+    mine = _mine(stage, by)
+    mine.state, mine.waits, mine.reason = AssigneeState.RECUSED, False, reason.strip()
+    _release(stage, by)
+    record(EventKind.STAGE_RECUSED, subject=stage, by=by, reason=reason.strip())
+    restaff([locked])
+
+
+def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reason: str = "") -> None:
+    """Give one's place in a stage to somebody else. An administrator may add somebody without being asked oneself."""
+    locked, stage = _open_stage(request, stage_id)
+    if not may_review(to, circle_of(stage)):
+        raise Invalid(f"{to.display_name} cannot answer for this request.", field="to")
+    if any(a.user_id == to.id and a.state is AssigneeState.RECUSED for a in stage.assignees):
+        raise Invalid(f"{to.display_name} has stepped back from this stage.", field="to")
+    asked = {a.user_id: a for a in stage.active_assignees}
+    mine = asked.get(by.id)
+    if mine is None and not by.may(Right.EDIT_USERS):
+        raise NotAllowed("You are not asked here, so you cannot pass it on.")
+    if to.id in asked:
+        raise Conflict(f"{to.display_name} is asked already.")
+    if mine is not None:
+        mine.state, mine.waits, mine.reason = AssigneeState.REASSIGNED, False, reason.strip()
+        _release(stage, by)
+    known = next((a for a in stage.assignees if a.user_id == to.id), None)
+    if known is None:
+        known = StageAssignee(request_id=locked.id, user=to, via=BY_HAND, state=AssigneeState.ACTIVE)
+        stage.assignees.append(known)
+    known.state, known.via, known.waits = AssigneeState.ACTIVE, BY_HAND, stage.state is StageState.OPEN
+    record(
+        EventKind.STAGE_REASSIGNED,
+        subject=stage,
+        by=by,
+        reason=reason.strip(),
+        before={"asked": [by.email] if mine is not None else []},
+        after={"asked": [to.email]},
+    )
+
+
+def claim(request: AccessRequest, *, by: User, stage_id: int) -> None:
+    """Say that one takes care of a stage, so that others need not; they still may. Raises Conflict when one has."""
+    _, stage = _open_stage(request, stage_id)
+    if not may_answer_now(stage, by):
+        raise NotAllowed("This stage does not wait for you.")
+    if stage.claimed_by is not None and stage.claimed_by_id != by.id:
+        raise Conflict(f"{stage.claimed_by.display_name} takes care of this already.")
+    if stage.claimed_by_id == by.id:
+        return
+    stage.claimed_by = by
+    record(EventKind.STAGE_CLAIMED, subject=stage, by=by)
+
+
+def release(request: AccessRequest, *, by: User, stage_id: int) -> None:
+    """Leave a claimed stage to the others again. An administrator may for somebody who is away."""
+    _, stage = _open_stage(request, stage_id)
+    if stage.claimed_by_id is None:
+        raise Conflict("Nobody has taken this up.")
+    if stage.claimed_by_id != by.id and not by.may(Right.EDIT_USERS):
+        raise NotAllowed("Somebody else has taken this up.")
+    stage.claimed_by = None
+    record(EventKind.STAGE_RELEASED, subject=stage, by=by)
+
+
+def addable_stages(request: AccessRequest) -> list[StageTemplate]:
+    """The stages that a reviewer may add to this request: allowed to be added, and not in it yet (C59)."""
+    there = {stage.key for stage in request.stages if stage.state is not StageState.SKIPPED}
+    return [t for key, t in stage_templates().items() if t.may_be_added and key not in there and key != "owner"]
+
+
+def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> ReviewStage:
+    """Ask for one more stage, which opens beside those that are open now. Nobody can take a required stage away."""
+    locked = lock_request(request)
+    mine = [stage for stage in locked.open_stages if may_answer_now(stage, by)]
+    if not mine:
+        raise NotAllowed(f"{locked.number} does not wait for your answer.")
+    template = next((t for t in addable_stages(locked) if t.key == key), None)
+    if template is None:
+        raise Invalid("Choose one of the stages that can be added.", field="stage")
+    if not because.strip():
+        raise Invalid("Say why this stage is needed.", field="because")
+    added = ReviewStage(
+        key=template.key,
+        name=template.name,
+        because=because.strip(),
+        kind=StageKind(template.kind.value),
+        template=template.as_json(),
+        position=mine[0].position,
+        added_by=by,
+    )
+    locked.stages.append(added)
+    db.session.flush()
+    record(EventKind.STAGE_ADDED, subject=added, by=by, reason=because.strip())
+    open_stage(added, by=by)
+    settle(locked, by=by)
+    return added
+
+
+def _open_stage(request: AccessRequest, stage_id: int) -> tuple[AccessRequest, ReviewStage]:
+    locked = lock_request(request)
+    stage = next((s for s in locked.stages if s.id == stage_id), None)
+    if stage is None or stage.state is not StageState.OPEN:
+        raise Conflict("This stage is not open any more. Nothing was changed.")
+    return locked, stage
+
+
+def _mine(stage: ReviewStage, by: User) -> StageAssignee:
+    for assignee in stage.active_assignees:
+        if assignee.user_id == by.id:
+            return assignee
+    raise NotAllowed("This stage does not wait for you.")
+
+
+def people_for(stage: ReviewStage, people: Sequence[User]) -> list[User]:
+    """Those of these people to whom the stage could be given."""
+    circle, asked = circle_of(stage), {a.user_id for a in stage.active_assignees}
+    return [person for person in people if person.id not in asked and may_review(person, circle)]
+
+
+def _release(stage: ReviewStage, by: User) -> None:
+    if stage.claimed_by_id == by.id:
+        stage.claimed_by = None

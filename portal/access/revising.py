@@ -1,0 +1,136 @@
+"""Changing a request while it is reviewed: a new revision, judged anew, that voids exactly the answers it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from portal import policies
+from portal.access.asking import decision_for, record_decision, stage_from
+from portal.access.decide import settle
+from portal.access.grants import cancel_unanswered
+from portal.access.locking import lock_request
+from portal.access.models import AccessRequest, RequestStatus
+from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageState
+from portal.access.staffing import open_stage
+from portal.access.terms import content_hash
+from portal.accounts import User
+from portal.db import db, now
+from portal.errors import Conflict, NotAllowed
+from portal.events import EventKind, record
+
+_ANSWERABLE = frozenset({StageState.APPROVED, StageState.OPEN, StageState.PAUSED})
+NO_LONGER_NEEDED = "The request was changed and no longer needs it."
+
+
+def edit(
+    request: AccessRequest, *, by: User, reason: str | None = None, answers: Mapping[str, Any] | None = None
+) -> AccessRequest:
+    """Change the reason or the answers of one's own pending request.
+
+    The policy judges the new revision. Answers that reviewers gave are void where what they look at has changed, and
+    only there; stages that are needed now are added, and those no longer needed are skipped. Raises NotAllowed for
+    somebody else's request, Conflict when it has been decided.
+    """
+    locked = lock_request(request)
+    if locked.requester_id != by.id:
+        raise NotAllowed("Only the person who made a request can change it.")
+    if not locked.is_pending:
+        raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
+    changed = _apply(locked, reason, answers)
+    if not changed:
+        return locked
+    before = _facts_before(locked)
+    locked.revision += 1
+    locked.content_hash = content_hash(locked)
+    decision = decision_for(locked)
+    record(EventKind.REQUEST_EDITED, subject=locked, by=by, after={"revision": locked.revision, "changed": changed})
+    record_decision(locked, decision)
+    if decision.denied:
+        cancel_unanswered(locked)
+        locked.move_to(RequestStatus.DENIED)
+        record(EventKind.REQUEST_DENIED, subject=locked, by=None, reason=decision.because)
+        return locked
+    _follow(locked, decision, _differences(before, decision.facts) | set(changed))
+    settle(locked, by=None, comment=decision.because)
+    return locked
+
+
+def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any] | None) -> list[str]:
+    changed = []
+    if reason is not None and reason.strip() != request.reason:
+        request.reason = reason.strip()
+        changed.append("reason")
+    if answers is not None and dict(answers) != request.answers:
+        keys = request.answers.keys() | answers.keys()
+        changed += sorted(key for key in keys if request.answers.get(key) != answers.get(key))
+        request.answers = dict(answers)
+    return changed
+
+
+def _facts_before(request: AccessRequest) -> list[dict[str, Any]]:
+    query = select(PolicyDecision.facts).where(
+        PolicyDecision.request_id == request.id, PolicyDecision.revision == request.revision
+    )
+    return db.session.scalar(query) or []
+
+
+def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]) -> set[str]:
+    """The attributes whose values differ; the clock is not a change that somebody made."""
+    found = set()
+    for old, new in zip(before, after, strict=False):
+        found |= {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+    return {name for name in found if not name.startswith("time.")}
+
+
+def _follow(request: AccessRequest, decision: policies.Decision, changed: set[str]) -> None:
+    """Bring the stages in line with the new decision."""
+    needed = {(spec.key, spec.product_ids): spec for spec in decision.stages}
+    for stage in request.stages:
+        spec = needed.pop((stage.key, tuple(stage.product_ids)), None)
+        if spec is None and stage.added_by_id is None:
+            _skip(stage)
+        elif stage.state in _ANSWERABLE and changed & _looks_at(stage, request, changed):
+            _void(stage, request)
+    open_positions = [stage.position for stage in request.stages if stage.state in UNANSWERED]
+    for spec in needed.values():
+        added = stage_from(spec)
+        request.stages.append(added)
+        db.session.flush()
+        if spec.position <= min(open_positions, default=spec.position):
+            open_stage(added)
+
+
+def _looks_at(stage: ReviewStage, request: AccessRequest, changed: set[str]) -> set[str]:
+    """What of a change concerns a stage: for the owner all of it, for others what their rules and fields read."""
+    if stage.key == "owner" or stage.added_by_id is not None:
+        return changed
+    product_ids = stage.product_ids or [item.product_id for item in request.items]
+    return set(policies.attributes_behind(stage.key, product_ids)) | set(stage.template.get("required_fields", ()))
+
+
+def _skip(stage: ReviewStage) -> None:
+    if stage.state in UNANSWERED:
+        stage.move_to(StageState.SKIPPED)
+        record(
+            EventKind.STAGE_SKIPPED, subject=stage, by=None, reason="The request was changed and no longer needs it."
+        )
+
+
+def _void(stage: ReviewStage, request: AccessRequest) -> None:
+    """Take back the answers that were given here; the same people are asked again."""
+    voided = stage.live_reviews
+    for review in voided:
+        review.voided_at, review.voided_by_revision = now(), request.revision
+    if stage.state is StageState.APPROVED:
+        stage.reviewer, stage.comment, stage.decided_at = None, "", None
+        db.session.flush()
+        open_stage(stage)
+    elif stage.state is StageState.OPEN:
+        for assignee in stage.active_assignees:
+            assignee.waits = True
+    if voided:
+        told = {"voided": [review.reviewer.email for review in voided], "revision": request.revision}
+        record(EventKind.REVIEW_VOIDED, subject=stage, by=None, after=told)
