@@ -78,7 +78,6 @@ def ask(request: AccessRequest, *, by: User, question: str) -> Clarification:
     locked = lock_request(request)
     voice = _voice(locked, by)
     voice.stage.move_to(StageState.PAUSED)
-    voice.stage.paused_at = now()
     asked = Clarification(request=locked, stage=voice.stage, asked_by=by, question=text_)
     db.session.add(asked)
     record(EventKind.INFORMATION_REQUESTED, subject=locked, by=by, reason=text_, after={"stage": voice.stage.name})
@@ -144,7 +143,7 @@ def _voice(locked: AccessRequest, by: User) -> Voice:
 
 
 def _go_on(stage: ReviewStage) -> None:
-    """Let the stage go on, its due time moved by as long as it stood, unless another question is open."""
+    """Let the stage go on, with the working time that was left to it, unless another question is open."""
     still = select(Clarification.id).where(
         Clarification.stage_id == stage.id, Clarification.state == QuestionState.OPEN
     )
@@ -152,9 +151,6 @@ def _go_on(stage: ReviewStage) -> None:
     if db.session.scalar(still) or stage.state is not StageState.PAUSED:
         return
     stage.open()
-    if stage.paused_at is not None and stage.due_at is not None:
-        stage.due_at += now() - stage.paused_at
-    stage.paused_at = None
 
 
 def _said(text_: str, field: str, when_empty: str) -> str:
