@@ -69,3 +69,16 @@ def test_a_missing_reason_in_the_cart_links_to_its_field(browser):
     assert page.status == 422
     assert page.soup.select_one(".error-summary a[href='#reason']")
     assert page.soup.select_one("#reason")
+
+
+def test_what_was_typed_in_lines_is_shown_in_lines(browser):
+    owner = make_user(RoleName.API_OWNER)
+    request = make_request(owner=owner, reason="One\nTwo")
+    asked = browser(owner).get(f"/admin/access-requests/{request.number}").soup.select_one("p.typed")
+    assert asked.get_text() == "One\nTwo"
+
+    with transaction():
+        access.reject(request, by=owner, reason="Three\nFour")
+    told = browser(request.requester).get(f"/requests/{request.number}").soup.select_one(".notice p.typed")
+
+    assert told.get_text() == "Three\nFour"
