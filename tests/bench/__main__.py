@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.bench import delivery, filling, imports, installations, measure, pages, process, report, rooms
+from tests.bench import delivery, filling, imports, installations, measure, pages, policies, process, report, rooms
 from tests.bench.installations import POSTGRESQL, QUICK, SMALL, SQLITE, Installation, Sizes
 from tests.bench.report import Figure
 
@@ -37,8 +37,11 @@ def main() -> None:
         measure.effort = measure.Effort(rounds=2, seconds=0.1, part=0.2)
     only = {TOGETHER.get(name, name) for name in wanted.only.split(",") if name}
     figures = []
+    if not only or "P8" in only:  # needs no database
+        figures += _told("P8", policies.policies)
+    databases = (SQLITE, POSTGRESQL) if only != {"P8"} else ()
     with tempfile.TemporaryDirectory(prefix="portico-bench-") as folder:
-        for database in (SQLITE, POSTGRESQL):
+        for database in databases:
             if wanted.database.lower() in database.lower():
                 figures += list(_measure(database, sizes, Path(folder), only))
     figures.sort(key=lambda figure: int(figure.number[1:]))
