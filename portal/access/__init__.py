@@ -72,6 +72,7 @@ from portal.access.models import (
     RequestStatus,
 )
 from portal.access.narrowing import Narrowing, lower_plans
+from portal.access.outlook import Outlook, Waiting, outlook, usual_waiting
 from portal.access.queries import (
     apps_with_access_to,
     count_waiting_for,
@@ -145,6 +146,7 @@ __all__ = [
     "Narrowing",
     "Opening",
     "Outcome",
+    "Outlook",
     "PolicyDecision",
     "Problem",
     "QuestionState",
@@ -163,6 +165,7 @@ __all__ = [
     "Turn",
     "Verdict",
     "Voice",
+    "Waiting",
     "add_stage",
     "add_to_cart",
     "addable_stages",
@@ -217,6 +220,7 @@ __all__ = [
     "may_revoke_credential",
     "oldest_waiting_for",
     "open_cart",
+    "outlook",
     "own_counts_by_status",
     "path_of",
     "pending_requests_of",
@@ -247,6 +251,7 @@ __all__ = [
     "take_back",
     "tallies",
     "use_plan",
+    "usual_waiting",
     "voices_in",
     "who_can_act",
     "withdraw",

@@ -20,7 +20,7 @@ def ask_of(request: AccessRequest) -> policies.Ask:
     """All of a request that a policy may look at."""
     items = request.standing_items
     products = [item.product for item in items]
-    _load_owners(products)
+    load_owners(products)
     return policies.Ask(
         requester=request.requester,
         plan=request.plan,
@@ -96,7 +96,7 @@ def history_of_app(
     )
 
 
-def _load_owners(products: Sequence[ApiProduct]) -> None:
+def load_owners(products: Sequence[ApiProduct]) -> None:
     """Read the owners of all products at once, and not of each when it is looked at."""
     wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
     db.session.scalars(wanted.options(selectinload(ApiProduct.owners))).all()

@@ -87,12 +87,13 @@ def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]
 
 def _follow(request: AccessRequest, decision: policies.Decision, changed: set[str]) -> None:
     """Bring the stages in line with the new decision."""
+    touched = policies.touched_by(changed, [item.product_id for item in request.items])
     needed = {(spec.key, spec.product_ids): spec for spec in decision.stages}
     for stage in request.stages:
         spec = needed.pop((stage.key, tuple(stage.product_ids)), None)
         if spec is None and stage.added_by_id is None:
             _skip(stage)
-        elif stage.state in _ANSWERABLE and changed & _looks_at(stage, request, changed):
+        elif stage.state in _ANSWERABLE and (stage.key in touched or stage.added_by_id is not None):
             _void(stage, request)
     open_positions = [stage.position for stage in request.stages if stage.state in UNANSWERED]
     for spec in needed.values():
@@ -101,14 +102,6 @@ def _follow(request: AccessRequest, decision: policies.Decision, changed: set[st
         db.session.flush()
         if spec.position <= min(open_positions, default=spec.position):
             open_stage(added)
-
-
-def _looks_at(stage: ReviewStage, request: AccessRequest, changed: set[str]) -> set[str]:
-    """What of a change concerns a stage: for the owner all of it, for others what their rules and fields read."""
-    if stage.key == "owner" or stage.added_by_id is not None:
-        return changed
-    product_ids = stage.product_ids or [item.product_id for item in request.items]
-    return set(policies.attributes_behind(stage.key, product_ids)) | set(stage.template.get("required_fields", ()))
 
 
 def _skip(stage: ReviewStage) -> None:

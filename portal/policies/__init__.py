@@ -3,7 +3,7 @@
 Auto-approval is not a special case: it is an answer with no stages.
 """
 
-from portal.policies.decide import Ask, Decision, History, StageSpec, decide, explain, facts_for
+from portal.policies.decide import Ask, Decision, History, StageSpec, decide, explain, facts_for, instantly
 from portal.policies.reviewers import (
     BY_HAND,
     LAST_RESORT,
@@ -21,9 +21,9 @@ from portal.policies.versions import (
     PolicyState,
     PolicyVersion,
     StageTemplateRow,
-    attributes_behind,
     in_force,
     stage_templates,
+    touched_by,
 )
 
 __all__ = [
@@ -40,15 +40,16 @@ __all__ = [
     "StageSpec",
     "StageTemplate",
     "StageTemplateRow",
-    "attributes_behind",
     "decide",
     "escalation_for",
     "explain",
     "facts_for",
     "in_force",
+    "instantly",
     "may_review",
     "name_of",
     "staff_for",
     "stage_templates",
     "still_holds",
+    "touched_by",
 ]

@@ -12,6 +12,7 @@ from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import now
 from portal.policies.attributes import UNLIMITED
+from portal.policies.changes import instant_variants, possible_changes, variant_sentence
 from portal.policies.evaluate import BASE_STAGE, PLAN_DECIDES, StageNeed, WholeRuling, combine, judge
 from portal.policies.facts import form_facts, requests_a_day, time_facts
 from portal.policies.rules import Outcome
@@ -124,10 +125,7 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
         "product.classification": product.classification.value,
         "product.lifecycle": product.state.value,
         "product.auth_method": product.auth_method.value,
-        "plan.slug": plan.slug,
-        "plan.auto_approve": plan.auto_approve,
-        "plan.quota": requests_a_day(plan.quota_requests, plan.quota_period),
-        "plan.credential_lifetime_days": plan.credential_lifetime_days or UNLIMITED,
+        **plan_facts(plan),
         "request.kind": ask.kind,
         "scopes": list(ask.scopes.get(product.id, plan.scopes_for(product))),
         "history.approved_before": product.id in ask.history.approved,
@@ -143,6 +141,34 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
     if ask.address:
         facts["network.address"] = ask.address
     return facts
+
+
+def instantly(ask: Ask, plans: Sequence[Plan] = ()) -> str:
+    """What small change would make this ask automatic, in a sentence; empty when there is none.
+
+    ``plans`` are the other plans on which all of its products are offered.
+    """
+    force = in_force(product.id for product in ask.products)
+    facts = [facts_for(ask, product) for product in ask.products]
+    teams = [force.teams.get(product.id) for product in ask.products]
+
+    def is_automatic(tried: Sequence[Mapping[str, Any]]) -> bool:
+        return all(judge(force.policy, each, team=team).is_automatic for each, team in zip(tried, teams, strict=True))
+
+    environments = [e.value for e in Environment if all(e in product.environments for product in ask.products)]
+    others = {plan.display_name: plan_facts(plan) for plan in plans if plan.id != ask.plan.id}
+    changes = possible_changes(facts, [force.policy, *force.teams.values()], environments=environments, plans=others)
+    return variant_sentence(instant_variants(is_automatic, facts, changes))
+
+
+def plan_facts(plan: Plan) -> dict[str, Any]:
+    """What a policy may look at of a plan."""
+    return {
+        "plan.slug": plan.slug,
+        "plan.auto_approve": plan.auto_approve,
+        "plan.quota": requests_a_day(plan.quota_requests, plan.quota_period),
+        "plan.credential_lifetime_days": plan.credential_lifetime_days or UNLIMITED,
+    }
 
 
 def explain(plan: Plan) -> str:

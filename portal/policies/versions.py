@@ -19,6 +19,7 @@ from portal.accounts import User
 from portal.catalog import ApiProduct
 from portal.db import Base, db, now, pk, words
 from portal.errors import Conflict
+from portal.policies.changes import touched_stages
 from portal.policies.rules import NO_RULES, Policy, ready_policy
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
 
@@ -139,11 +140,10 @@ def in_force(product_ids: Iterable[int]) -> InForce:
     return InForce(policy, label, teams, labels)
 
 
-def attributes_behind(stage_key: str, product_ids: Iterable[int]) -> frozenset[str]:
-    """The attributes on which it depends whether such a stage is needed, by the policies in force now."""
+def touched_by(changed: Iterable[str], product_ids: Iterable[int]) -> frozenset[str]:
+    """The stages whose answers an edit of these attributes voids, by the policies in force now."""
     force = in_force(product_ids)
-    rules = [rule for policy in (force.policy, *force.teams.values()) for rule in policy.rules]
-    return frozenset(name for rule in rules if stage_key in rule.stages for name in rule.reads)
+    return touched_stages([force.policy, *force.teams.values()], frozenset(changed), stage_templates())
 
 
 def scope_of(product_id: int | None) -> str:

@@ -1,0 +1,98 @@
+"""What asking would come to, told before anybody asks: which stages and why, how long it takes, what is quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from portal import forms, policies
+from portal.access.asking import asked_attributes, history_of_app, load_owners
+from portal.access.cart import common_plans, groups
+from portal.access.models import AccessRequest, CartItem, RequestStatus
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.catalog import Environment, Plan
+from portal.db import db
+
+LOOKED_AT = 200
+ENOUGH = 5
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long such requests took lately: half of them at most ``median``, nine in ten at most ``p90``."""
+
+    median: timedelta
+    p90: timedelta
+    of: int
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What a cart would come to if it were submitted now.
+
+    ``steps`` are the stages side by side at each step; ``instant`` is a sentence about what would be approved at once.
+    """
+
+    decision: policies.Decision
+    steps: tuple[tuple[policies.StageSpec, ...], ...]
+    instant: str
+    waiting: Waiting | None
+
+
+def outlook(
+    items: Sequence[CartItem],
+    *,
+    by: User,
+    app: DeveloperApp | None,
+    environment: Environment,
+    form_ids: Sequence[int] = (),
+    answers: Mapping[str, Any] | None = None,
+) -> list[Outlook]:
+    """What each request that would come of this cart needs; one for each catalogue, none for an empty cart."""
+    found = []
+    for group in groups(items):
+        plan, products = group[0].plan, [item.product for item in group]
+        load_owners(products)
+        ask = policies.Ask(
+            requester=by,
+            plan=plan,
+            products=products,
+            environment=environment,
+            app=app,
+            answers=forms.told_by(form_ids, answers or {}),
+            asked=asked_attributes(form_ids),
+            history=history_of_app(app, products) if app is not None else policies.History(),
+        )
+        decision = policies.decide(ask)
+        instant = "" if decision.is_automatic else policies.instantly(ask, common_plans(group))
+        waiting = usual_waiting(plan) if decision.stages else None
+        found.append(Outlook(decision, _steps(decision), instant, waiting))
+    return found
+
+
+def usual_waiting(plan: Plan) -> Waiting | None:
+    """How long people's decisions on this plan took lately; None when there are too few to say (C52)."""
+    query = (
+        select(AccessRequest.submitted_at, AccessRequest.decided_at)
+        .where(
+            AccessRequest.plan_id == plan.id,
+            AccessRequest.status.in_([RequestStatus.APPROVED, RequestStatus.REJECTED]),
+            AccessRequest.auto_approved.is_(False),
+        )
+        .order_by(AccessRequest.id.desc())
+        .limit(LOOKED_AT)
+    )
+    took = sorted(decided - submitted for submitted, decided in db.session.execute(query) if decided is not None)
+    if len(took) < ENOUGH:
+        return None
+    return Waiting(took[len(took) // 2], took[min(len(took) - 1, len(took) * 9 // 10)], len(took))
+
+
+def _steps(decision: policies.Decision) -> tuple[tuple[policies.StageSpec, ...], ...]:
+    positions = sorted({stage.position for stage in decision.stages})
+    return tuple(tuple(stage for stage in decision.stages if stage.position == at) for at in positions)
