@@ -27,6 +27,7 @@ from portal.accounts import ACCOUNT_MAIL
 from portal.config import Settings
 from portal.db import transaction
 from portal.events import Channel, Failed, OutboxMessage
+from portal.timekeeper import run_beside
 
 BATCH = 250
 IDLE_SECONDS = 0.5
@@ -243,11 +244,13 @@ def run(app: Flask, stop: threading.Event) -> None:
     worker = Worker(app, stop)
     thread = threading.Thread(target=worker.work, name="portico-worker", daemon=True)
     thread.start()
+    timekeeper = run_beside(app, stop)
     log.info("worker_started", worker=worker.name)
     while thread.is_alive() and not stop.is_set():
         time.sleep(0.2)  # and no waiting on the event: a signal's handler that sets it could wait for this very thread
     stop.set()
     thread.join(STOP_WITHIN_SECONDS)
+    timekeeper.join(1.0)  # what it had begun and not ended is undone
     try:
         worker.give_back()
     except (OperationalError, ProgrammingError) as error:

@@ -12,6 +12,7 @@ from portal.catalog import AuthMethod
 from portal.config import Settings
 from portal.credentials import Credential, CredentialState
 from portal.events import Draft, EventKind
+from portal.mail.lateness import LateMails
 from portal.mail.texts import Texts, render, texts_of
 
 
@@ -21,6 +22,7 @@ class Composer:
     def __init__(self, settings: Settings) -> None:
         self.base_url = settings.base_url
         self.site_name = settings.site_name
+        late = LateMails(self)
         self._writers: dict[EventKind, Callable[[Any, str, Any], Iterable[Draft]]] = {
             EventKind.STAGE_OPENED: self._stage_opened,
             EventKind.REQUEST_APPROVED: self._approved,
@@ -28,6 +30,12 @@ class Composer:
             EventKind.REQUEST_WITHDRAWN: self._withdrawn,
             EventKind.CREDENTIAL_REVOKED: self._credential_revoked,
             EventKind.ACCESS_REVOKED: self._access_revoked,
+            EventKind.REVIEWER_ASKED: late.asked,
+            EventKind.STAGE_REMINDED: late.reminded,
+            EventKind.STAGE_ESCALATED: late.escalated,
+            EventKind.REQUEST_EXPIRED: late.expired,
+            EventKind.ANSWER_REMINDED: late.unanswered,
+            EventKind.DIGEST_SENT: late.digest,
         }
 
     def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
@@ -41,14 +49,20 @@ class Composer:
         mail = render(kind, {**values, **everywhere}, texts=texts)
         return Draft(recipient.email, kind, mail.subject, {"text": mail.text, "html": mail.html})
 
-    def _to_each(self, kind: str, recipients: Iterable[User], values: Mapping[str, str]) -> list[Draft]:
+    def to_each(self, kind: str, recipients: Iterable[User], values: Mapping[str, str]) -> list[Draft]:
+        """The same mail to each of these people who has an open account, once."""
         people = {person.id: person for person in recipients if person.active}.values()
         texts = texts_of(kind) if people else None
         return [self.compose(kind, person, values, texts=texts) for person in people]
 
-    def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
+    def about(self, request: AccessRequest) -> dict[str, str]:
+        """What every mail about a request says."""
+        return _about(request)
+
+    def about_stage(self, stage: ReviewStage, because: str) -> dict[str, str]:
+        """What whoever is asked needs to know to answer."""
         request = stage.request
-        values = {
+        return {
             **_about(request),
             "requester_name": request.requester.display_name,
             "requester_email": request.requester.email,
@@ -56,10 +70,13 @@ class Composer:
             "terms": _terms(request),
             "reason": request.reason,
             "stage": stage.name,
-            "because": reason,
+            "because": because,
             "link": self._review_link(request),
         }
-        return self._to_each("submitted", (assignee.user for assignee in stage.assignees), values)
+
+    def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
+        asked = (assignee.user for assignee in stage.active_assignees)
+        return self.to_each("submitted", asked, self.about_stage(stage, reason))
 
     def _approved(self, request: AccessRequest, reason: str, by: Any) -> list[Draft]:
         automatic, credential = request.auto_approved and by is None, request.credential
@@ -87,7 +104,7 @@ class Composer:
             "link": self._review_link(request),
         }
         asked = [s for s in request.stages if s.state is StageState.CANCELLED and s.opened_at is not None]
-        return self._to_each("withdrawn", (a.user for stage in asked for a in stage.assignees), values)
+        return self.to_each("withdrawn", (a.user for stage in asked for a in stage.assignees), values)
 
     def _credential_revoked(self, credential: Credential, reason: str, by: Any) -> list[Draft]:
         """What a credential opened ends with it. One that opened nothing any more went with its last access."""
@@ -113,7 +130,7 @@ class Composer:
             "reason": reason,
             "link": f"{self.base_url}/apps/{credential.app_id}",
         }
-        return self._to_each("revoked", [credential.app.owner], values)
+        return self.to_each("revoked", [credential.app.owner], values)
 
     def _review_link(self, request: AccessRequest) -> str:
         return f"{self.base_url}/admin/access-requests/{request.number}"

@@ -13,6 +13,15 @@ _REQUEST = {
     "products": "Payments API, Weather API",
     "plan": "Gold",
 }
+_LATE = {
+    "requester_name": "Grace Hopper",
+    "stage": "Security",
+    "waiting_since": "16 November 2026, 09:12 UTC",
+    "due": "19 November 2026, 17:00 UTC",
+    "overdue": "yes",
+    "expires": "4 December 2026, 17:00 UTC",
+    "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
+}
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,71 @@ _ALL = (
             "client_id": "pc_4f8b21",
             "reason": "The key was found in a public repository.",
             "link": "https://portal.example.com/apps/7",
+        },
+    ),
+    MailKind(
+        name="reminder",
+        title="Reminder",
+        recipients="The reviewers who have not answered yet",
+        when="A stage has been open for a while, and daily in the days before it expires",
+        placeholders={**_EVERYWHERE, **_REQUEST, **_LATE},
+    ),
+    MailKind(
+        name="escalated",
+        title="Escalated",
+        recipients="The reviewers who have not answered, and those who are asked as well from now on",
+        when="Nobody has answered a stage in time",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            **_LATE,
+            "reason": "The security approval has been awaited since 16 November 2026.",
+            "asked": "Ada Lovelace, Katherine Johnson",
+        },
+    ),
+    MailKind(
+        name="expired",
+        title="Request expired",
+        recipients="The person who asked, and the reviewers who had been asked",
+        when="Nobody answered a stage, or a reviewer's question, before its time was over",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "reason": "Nobody gave the security approval in time.",
+            "yours": "yes",
+            "theirs": "",
+            "link": f"https://portal.example.com/requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="unanswered",
+        title="Question not answered yet",
+        recipients="The person who asked for access",
+        when="A reviewer's question has waited for long, and the request will expire",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "stage": "Security",
+            "expires": "10 December 2026, 17:00 UTC",
+            "link": f"https://portal.example.com/requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="digest",
+        title="Weekly digest",
+        recipients="Administrators, and those to whom late stages are escalated",
+        when="Once a week, if anything is open",
+        placeholders={
+            **_EVERYWHERE,
+            "count": "2 answers are",
+            "overdue": "1",
+            "items": (
+                "AR-2026-000123 (Security), Route planner: Payments API\n"
+                "open for 9 days, OVERDUE since 17 November 2026, 17:00 UTC, waits for Ada Lovelace\n\n"
+                "AR-2026-000127 (Owner), Shop: Weather API\n"
+                "open for 1 day, due 27 November 2026, 17:00 UTC, waits for Grace Hopper"
+            ),
+            "link": "https://portal.example.com/admin/access-requests",
         },
     ),
 )
