@@ -40,7 +40,7 @@ def test_the_list_shows_each_request_with_its_state_and_who_is_awaited(browser, 
     page = browser(person).get("/requests")
 
     row = page.text(f"#request-{asked.id}")
-    for words in (asked.number, "Payments", "Checkout", "Gold", "Pending", "Awaits Ingrid since"):
+    for words in (asked.number, "Payments", "Checkout", "Gold", "Pending", "Awaits Ingrid · asked"):
         assert words in row
 
 
