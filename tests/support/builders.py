@@ -10,10 +10,12 @@ from flask_security.utils import hash_password
 
 from portal import access, accounts, apps, catalog
 from portal.access import AccessRequest
-from portal.accounts import Organisation, RoleName, User
+from portal.accounts import Organisation, ReviewerGroup, RoleName, User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, AuthMethod, Catalogue, Offer, Plan, PlanState, ProductState
+from portal.catalog import ApiProduct, AuthMethod, Catalogue, Environment, Offer, Plan, PlanState, ProductState
 from portal.db import db, transaction
+from portal.policies import PolicyState, PolicyVersion, StageTemplate, StageTemplateRow
+from portal.policies.rules import content_hash
 
 PASSWORD = "portico-demo"
 _count = itertools.count(1)
@@ -124,6 +126,7 @@ def make_request(
     app: DeveloperApp | None = None,
     owner: User | None = None,
     reason: str = "We need it.",
+    environment: Environment = Environment.TEST,
 ) -> AccessRequest:
     """A submitted request: pending when its plan needs an approval, approved when the plan approves by itself."""
     requester = requester or make_user()
@@ -132,8 +135,57 @@ def make_request(
     app = app or make_app(requester)
     fill_cart(requester, *chosen, plan=plan)
     with transaction():
-        (request,) = access.submit(app, by=requester, reason=reason)
+        (request,) = access.submit(app, by=requester, reason=reason, environment=environment)
     return request
+
+
+def make_policy(
+    *rules: dict[str, Any], order: list[list[str]] | None = None, product: ApiProduct | None = None
+) -> PolicyVersion:
+    """A policy in force: the global one, or a product's own rules."""
+    written = {"rules": list(rules), "order": order or []}
+    author, approver = make_user(RoleName.ADMINISTRATOR), make_user(RoleName.ADMINISTRATOR)
+    with transaction():
+        version = PolicyVersion(
+            scope=f"product:{product.id}" if product else "global",
+            product=product,
+            number=next(_count),
+            state=PolicyState.ACTIVE,
+            rules=written,
+            content_hash=content_hash(written),
+            author=author,
+            approver=approver,
+        )
+        db.session.add(version)
+    return version
+
+
+def make_stage(key: str, name: str = "", **template: Any) -> StageTemplate:
+    """A stage of this installation, staffed by the group of its key unless ``sources`` say otherwise."""
+    sources = template.pop("sources", ({"kind": "group", "key": key},))
+    stage = StageTemplate(key, name or key.capitalize(), tuple(sources), **template)
+    with transaction():
+        db.session.add(StageTemplateRow(key=key, body=stage.as_json()))
+    return stage
+
+
+def demanding(*stages: str, key: str = "always") -> dict[str, Any]:
+    """A rule that asks for these stages whatever is asked for."""
+    when = {"attribute": "environment", "is": "one_of", "value": ["dev", "test", "prod"]}
+    return {
+        "key": key,
+        "because": "It is the rule.",
+        "when": when,
+        "then": {"outcome": "stages", "stages": list(stages)},
+    }
+
+
+def make_group(key: str, *members: User) -> ReviewerGroup:
+    """A reviewer group of these people; its members can review."""
+    with transaction():
+        group = accounts.add_group(key, name=key.capitalize(), by=None)
+        accounts.set_members(group, members, by=None)
+    return group
 
 
 def _general() -> Catalogue:
