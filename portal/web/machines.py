@@ -15,7 +15,7 @@ from flask.sessions import SecureCookieSession
 from flask.typing import ResponseReturnValue
 
 from portal.web.headers import TRANSPORT_SECURITY
-from portal.web.observe import identify
+from portal.web.observe import identify, note_answer
 from portal.web.operations import count_answer, start_clock
 
 if TYPE_CHECKING:
@@ -63,4 +63,6 @@ class Portico(Flask):
         if "Cache-Control" not in headers:
             headers["Cache-Control"] = "no-store"
         headers.extend((*self.machine_headers, ("X-Request-ID", g.request_id)))
+        if response.status_code >= 400:  # tokens are fetched all day; what is refused is looked for
+            note_answer(response)
         return count_answer(response)

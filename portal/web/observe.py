@@ -15,13 +15,16 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 from portal.config import Settings
 from portal.events import record_access
 
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _VALID_ID = re.compile(r"[A-Za-z0-9._-]{8,64}", re.ASCII)
+log = structlog.get_logger(__name__)
 
 
 def register_observation(app: Flask) -> None:
     """Give each request an id, kept from the client when it is a valid one, and say it in the answer."""
     app.before_request(identify)
     app.after_request(say_id)
+    app.after_request(note_answer)
 
 
 def identify() -> None:
@@ -36,6 +39,17 @@ def identify() -> None:
 def say_id(answer: Response) -> Response:
     """Tell the client the id of its request."""
     answer.headers["X-Request-ID"] = g.get("request_id", "")
+    return answer
+
+
+def note_answer(answer: Response) -> Response:
+    """Log one line for what was sent or went wrong; pages that were merely read are told at DEBUG.
+
+    The view's name and never the path, which in links of mails holds what opens an account.
+    """
+    endpoint = request.endpoint or "none"
+    tell = log.info if request.method not in READING or answer.status_code >= 400 else log.debug
+    tell("request", method=request.method, endpoint=endpoint, status=answer.status_code)
     return answer
 
 
