@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, flash, request, url_for
+from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField, TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from portal import access
+from portal import access, forms
 from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import chosen, current_person, done, found, is_htmx, key_in_url, page_of, render, requires, searched
+from portal.web import (
+    chosen,
+    current_person,
+    done,
+    found,
+    is_htmx,
+    kept_file,
+    key_in_url,
+    page_of,
+    render,
+    requires,
+    searched,
+)
 
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
@@ -65,6 +77,14 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """Everything that is needed to decide one request, and its history."""
     return _show(_find(number))
+
+
+@bp.get("/access-requests/<number:number>/files/<key:file_id>")
+@requires(Right.SEE_REQUESTS)
+def file(number: str, file_id: int) -> Response:
+    """A file that was handed in with a request that this person may see, in any of its versions, to be kept."""
+    attachment = found(forms.find_file(file_id, _find(number).answers))
+    return kept_file(attachment.name, attachment.media_type, forms.content_of(attachment))
 
 
 @bp.post("/access-requests/<number:number>/approve")
@@ -179,6 +199,7 @@ def _show(
         may_decide=access.may_decide(asked, person),
         path=access.path_of(asked),
         history=access.history_of(asked),
+        filled=forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
         earlier=access.earlier_requests(asked, seen_by=person),
     )
 

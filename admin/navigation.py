@@ -24,6 +24,7 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
             ("Products", "admin.products.index", Right.SEE_CATALOGUE),
             ("Plans", "admin.plans.index", Right.SEE_CATALOGUE),
             ("Catalogues", "admin.catalogues.index", Right.SEE_CATALOGUE),
+            ("Request forms", "admin.forms.index", Right.SEE_CATALOGUE),
         ],
     ),
     (

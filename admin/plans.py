@@ -10,6 +10,7 @@ from wtforms import BooleanField, RadioField, SelectField, StringField, TextArea
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
+from admin.choosing import choice_context
 from admin.fields import EditForm, Lines, WholeNumber
 from portal import access, catalog, events
 from portal.accounts import Right
@@ -142,6 +143,7 @@ def _show(plan: Plan, form: PlanForm, *, problem: str = "", status: int = 200) -
         app_count=access.apps_with_access_to(plan),
         may_edit=person.may(Right.EDIT_PLANS),
         may_approve=person.may(Right.SET_AUTO_APPROVE),
+        **choice_context(plan, by=person),
     )
 
 

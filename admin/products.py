@@ -9,14 +9,16 @@ from flask import Blueprint, Response, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from flask_wtf.file import FileField, FileRequired
-from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
 
+from admin.choosing import choice_context
 from admin.fields import CommaList, EditForm, ScopeLines, TickList
 from portal import access, accounts, catalog, events
 from portal.accounts import Right, RoleName
-from portal.catalog import ApiProduct, AuthMethod, ProductState, Refused
+from portal.catalog import ApiProduct, AuthMethod, Classification, Environment, ProductState, Refused
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.web import (
@@ -45,6 +47,18 @@ MOVED = {
 }
 
 
+class Words(SelectMultipleField):
+    """Words to tick. An empty one, which the page always sends, tells "none of them" from a page without the list."""
+
+    widget = ListWidget()
+    option_widget = CheckboxInput()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take what is ticked, and nothing where the list was not on the page."""
+        if valuelist:
+            self.data = [value for value in valuelist if value]
+
+
 class ProductForm(EditForm):
     """What a product says about itself, whose it is, and where it stands."""
 
@@ -61,6 +75,17 @@ class ProductForm(EditForm):
     )
     base_url = StringField("Base URL")
     scopes = ScopeLines("Scopes")
+    classification = SelectField(
+        "Data classification",
+        choices=[SelectChoice(each.value, each.value.capitalize()) for each in Classification],
+        default=Classification.INTERNAL.value,
+    )
+    environments = Words(
+        "Environments",
+        choices=[SelectChoice(each.value, each.label) for each in Environment],
+        default=[each.value for each in Environment],
+    )
+    zone = StringField("Time zone", default="UTC")
     owners = TickList("Owners")
     featured = BooleanField("Featured on the home page")
     catalogues = TickList("Catalogues")
@@ -82,7 +107,10 @@ class ProductForm(EditForm):
         return values
 
 
-PLAIN_FIELDS = ("name", "summary", "description", "category", "tags", "auth_method", "base_url", "featured")
+PLAIN_FIELDS = (
+    *("name", "summary", "description", "category", "tags", "auth_method", "base_url", "featured"),
+    *("classification", "environments", "zone"),
+)
 FIELDS = frozenset({*PLAIN_FIELDS, "slug", "scopes", "owners", "catalogues"})
 
 
@@ -271,6 +299,7 @@ def _show(product: ApiProduct, form: ProductForm, *, problem: str = "", status: 
         preview=None,
         overview=catalog.render(product.description),
         plans=catalog.plans_for(product),
+        **choice_context(product, by=current_person()),
     )
 
 

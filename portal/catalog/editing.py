@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 
 from portal.accounts import Right, RoleName, User
 from portal.catalog import fields
-from portal.catalog.models import ApiProduct, AuthMethod, Catalogue, ProductState, catalogue_product
+from portal.catalog.models import ApiProduct, AuthMethod, Catalogue, Classification, ProductState, catalogue_product
 from portal.catalog.search import index_product
 from portal.catalog.storing import changes, locked, need, new_values, store
 from portal.db import db, now
@@ -32,6 +32,9 @@ PRODUCT_FIELDS: dict[str, fields.Check] = {
     "base_url": fields.web_address("The base URL"),
     "scopes": fields.scopes,
     "featured": fields.truth,
+    "classification": fields.one_of(Classification, "Classification"),
+    "environments": fields.environments,
+    "zone": fields.zone,
     "owners": fields.owners,
     "catalogues": fields.things(Catalogue, "Catalogues"),
 }

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from portal.accounts import RoleName, User
+from portal.catalog.models import Environment
 from portal.errors import Invalid
 
 Check = Callable[[Any, str], Any]
@@ -168,6 +170,28 @@ def scopes(value: Any, field: str) -> list[dict[str, Any]]:
         {"name": name, "description": describe(entry.get("description") or "", field)}
         for name, entry in zip(names, entries, strict=True)
     ]
+
+
+def environments(value: Any, field: str) -> list[str]:
+    """The environments in which a product is offered: at least one, the least delicate first."""
+    named = set(_listed(value, field))
+    if not named:
+        raise Invalid("A product is offered in at least one environment.", field=field)
+    if not named <= set(Environment):
+        raise Invalid("Choose from the environments that are offered.", field=field)
+    return [each.value for each in Environment if each in named]
+
+
+def zone(value: Any, field: str) -> str:
+    """A time zone by its name in the IANA database."""
+    text = _text(value, "The time zone", field) or "UTC"
+    try:
+        known = text == "UTC" or (len(text) <= 60 and bool(ZoneInfo(text)))
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        known = False
+    if not known:
+        raise Invalid("The time zone must be one of the IANA database, such as Europe/Berlin or UTC.", field=field)
+    return text
 
 
 def owners(value: Any, field: str) -> list[User]:

@@ -10,6 +10,7 @@ from portal.forms.asking import (
     Fault,
     FilledForm,
     ask,
+    conditions_of,
     faults,
     filled,
     problems,
@@ -27,6 +28,7 @@ from portal.forms.attachments import (
     replace_file,
     seal,
     versions_of,
+    with_replacement,
 )
 from portal.forms.check import MOST_FILES, FormErrors, Weighed, check, is_link, missing_for, weigh
 from portal.forms.definitions import (
@@ -51,7 +53,7 @@ from portal.forms.definitions import (
     versions_of_form,
 )
 from portal.forms.drafts import draft_of, forget_draft, save_draft
-from portal.forms.fields import BadFields, Choice, Condition, Feed, Field, FieldType, read_fields
+from portal.forms.fields import BadFields, Choice, Condition, Feed, Field, FieldType, key_from, read_fields
 from portal.forms.files import ACCEPTED, MOST_BYTES, GivenFile, read_file, safe_name
 from portal.forms.merging import fed, merge, narrowed
 from portal.forms.models import FORM_MOVES, Attachment, FormDefinition, FormDraft, FormState, FormUse, StoredFile
@@ -92,6 +94,7 @@ __all__ = [
     "change_form",
     "check",
     "choose_form",
+    "conditions_of",
     "content_of",
     "create_form",
     "discard_form",
@@ -107,6 +110,7 @@ __all__ = [
     "forms_by_id",
     "forms_for",
     "is_link",
+    "key_from",
     "may_choose_form",
     "may_edit_form",
     "merge",
@@ -132,4 +136,5 @@ __all__ = [
     "versions_of_form",
     "weigh",
     "weigh_answers",
+    "with_replacement",
 ]

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from portal.accounts import User
-from portal.catalog import ApiProduct
+from portal.catalog import ApiProduct, Environment
 from portal.db import now
 from portal.forms.attachments import attachment_ids, files_of, named_files, versions_of
 from portal.forms.check import Weighed, is_shown, missing_for, weigh
@@ -128,6 +128,29 @@ def filled(form_ids: Sequence[int], answers: Mapping[str, Any], *, environment: 
     return FilledForm(
         tuple(form.label for form in asked.forms), tuple(_read(field, answers.get(field.key)) for field in shown)
     )
+
+
+def conditions_of(fields: Iterable[Field]) -> dict[str, tuple[str, str, str]]:
+    """For each conditional field: the key of the one that decides, its label, and the answers in words.
+
+    What the cart itself asks is called ``environment``.
+    """
+    known = {field.key: field for field in fields}
+    found = {}
+    for field in known.values():
+        if (condition := field.shown_if) is None:
+            continue
+        other = known.get(condition.field)
+        labels = {choice.value: choice.label for choice in other.choices} if other else {}
+        words = [labels.get(answer) or _environment(answer) for answer in condition.answers]
+        by_cart = other is None or other.feeds is Feed.ENVIRONMENT
+        key, label = (Feed.ENVIRONMENT.value, "Environment") if by_cart or other is None else (other.key, other.label)
+        found[field.key] = (key, label, " or ".join(words))
+    return found
+
+
+def _environment(answer: str) -> str:
+    return Environment(answer).label if answer in set(Environment) else answer.capitalize()
 
 
 def _limits(products: Sequence[ApiProduct]) -> dict[Feed, set[str]]:

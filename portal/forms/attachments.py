@@ -71,6 +71,17 @@ def remove_unsent(attachment: Attachment, *, by: User) -> None:
         pass
 
 
+def with_replacement(answers: Mapping[str, Any], old: Attachment, new: Attachment) -> dict[str, Any]:
+    """The same answers with a new version in the place of a file, for the request that is changed by it."""
+
+    def put(entry: Any) -> Any:
+        return new.reference() if isinstance(entry, Mapping) and entry.get("id") == old.id else entry
+
+    return {
+        key: [put(entry) for entry in value] if isinstance(value, list) else value for key, value in answers.items()
+    }
+
+
 def seal(ids: Collection[int], *, by: User) -> None:
     """Bind these files to the request that is being submitted: from now on they never change."""
     for attachment in _own(ids, by):

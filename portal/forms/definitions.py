@@ -82,7 +82,7 @@ def ensure_standard() -> FormDefinition:
     """The standard form's version in force, put there if it is not yet."""
     if (standing := standard_form()) is not None:
         return standing
-    form = FormDefinition(key=STANDARD_KEY, name=STANDARD_NAME, fields=STANDARD_FIELDS)
+    form = FormDefinition(key=STANDARD_KEY, name=STANDARD_NAME, fields=STANDARD_FIELDS, state=FormState.DRAFT)
     form.move_to(FormState.ACTIVE)
     try:
         with db.session.begin_nested():

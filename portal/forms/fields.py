@@ -141,7 +141,7 @@ class Field:
             "needed_by": list(self.needed_by),
             "one_of": self.one_of,
         }
-        return {name: value for name, value in plain.items() if value not in (None, "", [], False)}
+        return {name: value for name, value in plain.items() if value is not False and value not in (None, "", [])}
 
 
 class BadFields(Invalid):

@@ -85,8 +85,8 @@ def read_file(name: str, content: bytes) -> GivenFile:
 def safe_name(name: str) -> str:
     """A name without folders, control or direction marks, and nothing that a system treats in a special way."""
     last = re.split(r"[/\\]", name.replace("\x00", ""))[-1]
-    plain = UNSAFE.sub("_", unicodedata.normalize("NFC", last)).strip(". ")
-    plain = re.sub(r"\s+", " ", plain) or "file"
+    plain = re.sub(r"\s+", " ", UNSAFE.sub("_", unicodedata.normalize("NFC", last)))
+    plain = plain.strip(". ") or "file"
     if RESERVED.match(plain):
         plain = f"_{plain}"
     if len(plain) <= LONGEST_NAME:

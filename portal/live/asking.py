@@ -113,7 +113,7 @@ def page_context(asked: Ask, given: Given, found: Weighed | None, *, by: User) -
     held = forms.files_of(ids, by=by)
     return {
         "asked": asked,
-        "controls": controls_of(asked.fields),
+        "controls": forms.conditions_of(asked.fields),
         "raw": given.raw,
         "held": {
             key: [held[entry["id"]] for entry in value if entry.get("id") in held]
@@ -125,26 +125,6 @@ def page_context(asked: Ask, given: Given, found: Weighed | None, *, by: User) -
         "most_files": forms.MOST_FILES,
         "draft": forms.draft_of(by),
     }
-
-
-def controls_of(fields: Iterable[Field]) -> dict[str, tuple[str, str, str]]:
-    """For each conditional field: the name of the control that decides, its label, and the answers in words."""
-    known = {each.key: each for each in fields}
-    found = {}
-    for each in known.values():
-        if (condition := each.shown_if) is None:
-            continue
-        other = known.get(condition.field)
-        labels = {choice.value: choice.label for choice in other.choices} if other else {}
-        words = [labels.get(answer) or _word(answer) for answer in condition.answers]
-        is_environment = other is None or other.feeds is forms.Feed.ENVIRONMENT
-        name = "environment" if is_environment else ANSWER + condition.field
-        found[each.key] = (name, other.label if other else "Environment", " or ".join(words))
-    return found
-
-
-def _word(answer: str) -> str:
-    return Environment(answer).label if answer in set(Environment) else answer
 
 
 def _part(person: User, name: str) -> dict[str, Any]:

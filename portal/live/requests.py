@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, url_for
+from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access
+from portal import access, forms
 from portal.access import AccessRequest, RequestStatus
 from portal.accounts import Right
 from portal.db import transaction
-from portal.web import chosen, current_person, done, found, key_in_url, page_of, render, requires
+from portal.web import chosen, current_person, done, found, kept_file, key_in_url, page_of, render, requires
 
 bp = Blueprint("requests", __name__)
 PAGE_SIZE = 25
@@ -49,6 +49,14 @@ def withdraw(number: str) -> ResponseReturnValue:
     return done(url_for("live.requests.show", number=number), f"Your request {number} has been withdrawn.")
 
 
+@bp.get("/requests/<number:number>/files/<key:file_id>")
+@requires(Right.REQUEST_ACCESS)
+def file(number: str, file_id: int) -> Response:
+    """A file that was handed in with one's own request, in any of its versions, to be kept."""
+    attachment = found(forms.find_file(file_id, _own(number).answers))
+    return kept_file(attachment.name, attachment.media_type, forms.content_of(attachment))
+
+
 def _own(number: str) -> AccessRequest:
     """The person's own request; somebody else's is the same 404 as one that never was, whatever other roles say."""
     person = current_person()
@@ -64,4 +72,5 @@ def _show(asked: AccessRequest) -> ResponseReturnValue:
         history=access.history_of(asked),
         waits_for=access.awaited,
         grants=access.grants_from(asked),
+        filled=forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
     )

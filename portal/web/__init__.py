@@ -7,6 +7,7 @@ everybody. A test walks all routes and proves it.
 from portal.web.access import hold_the_door, public, requires, signed_in
 from portal.web.answers import blame, done, found, is_htmx, page_url, render, seen_as
 from portal.web.converters import key_of, register_converters
+from portal.web.downloads import kept_file
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
 from portal.web.headers import register_headers
@@ -27,6 +28,7 @@ __all__ = [
     "framed",
     "hold_the_door",
     "is_htmx",
+    "kept_file",
     "key_in_url",
     "key_of",
     "name_and_key_in_url",
