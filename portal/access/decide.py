@@ -15,7 +15,7 @@ from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
 from portal.access.review import Review, ReviewStage, StageKind, StageState, Verdict
-from portal.access.staffing import circle_of, is_asked, may_answer, open_stage, stepped_back
+from portal.access.staffing import circle_of, is_asked, may_answer, open_stage
 from portal.accounts import Right, User
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
@@ -181,7 +181,7 @@ def may_answer_now(stage: ReviewStage, person: User) -> bool:
 
 def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) -> User | None:
     """For whom this person may answer here: someone who is asked and still may, and has not answered."""
-    if not principals or stage.template.get("delegation_allowed") is False or stepped_back(stage, person):
+    if not principals or stage.template.get("delegation_allowed") is False:
         return None
     circle = circle_of(stage)
     if not may_review(person, circle):

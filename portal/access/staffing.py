@@ -20,7 +20,7 @@ from portal.accounts import Organisation, User
 from portal.catalog import ApiProduct
 from portal.db import db
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, Asked, Circle, escalation_for, name_of, staff_for, still_holds
+from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, escalation_for, name_of, staff_for, still_holds
 
 AT_ONCE = 100
 
@@ -30,7 +30,8 @@ def circle_of(stage: ReviewStage) -> Circle:
     request = stage.request
     products = [p for p in request.products if not stage.product_ids or p.id in stage.product_ids]
     owners = {owner.id: owner for product in products for owner in product.owners}
-    return Circle(request.requester, tuple(owners[key] for key in sorted(owners)))
+    recused = frozenset(a.user_id for a in stage.assignees if a.state is AssigneeState.RECUSED)
+    return Circle(request.requester, tuple(owners[key] for key in sorted(owners)), recused)
 
 
 def open_stage(stage: ReviewStage, *, by: User | None = None) -> None:
@@ -54,7 +55,7 @@ def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -
     circle = circle or circle_of(stage)
     if is_asked(stage, person, circle):
         return True
-    if stepped_back(stage, person) or not still_holds(person, "role:administrator", circle):
+    if not still_holds(person, LAST_RESORT, circle):
         return False
     return not any(still_holds(a.user, a.via, circle) for a in stage.active_assignees)
 
@@ -62,11 +63,6 @@ def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -
 def is_asked(stage: ReviewStage, person: User, circle: Circle) -> bool:
     """Whether this person was asked, and still is what they were asked as."""
     return any(a.user_id == person.id and still_holds(person, a.via, circle) for a in stage.active_assignees)
-
-
-def stepped_back(stage: ReviewStage, person: User) -> bool:
-    """Whether this person has recused themselves from this stage."""
-    return any(a.user_id == person.id and a.state is AssigneeState.RECUSED for a in stage.assignees)
 
 
 def restaff(requests: Sequence[AccessRequest]) -> None:

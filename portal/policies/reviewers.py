@@ -19,10 +19,11 @@ LAST_RESORT = f"role:{RoleName.ADMINISTRATOR.value}"
 
 @dataclass(frozen=True)
 class Circle:
-    """The people around a request from whom its stages are staffed."""
+    """The people around a stage, of whom it is staffed; those who have stepped back are not asked again."""
 
     requester: User
     owners: tuple[User, ...]
+    stepped_back: frozenset[int] = frozenset()
 
     @property
     def sponsor(self) -> User | None:
@@ -84,7 +85,9 @@ def _is(person: User, via: str, circle: Circle) -> bool:
 
 def may_review(person: User, circle: Circle) -> bool:
     """Whether this person could answer any stage of such a request at all."""
-    return person.active and person.id != circle.requester.id and person.may(Right.DECIDE_REQUESTS)
+    if person.id == circle.requester.id or person.id in circle.stepped_back:
+        return False
+    return person.active and person.may(Right.DECIDE_REQUESTS)
 
 
 def people_of(source: Mapping[str, Any], circle: Circle) -> Sequence[User]:
