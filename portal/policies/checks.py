@@ -14,7 +14,7 @@ from portal.policies.rules import Outcome, Policy, Rule
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
 from portal.policies.worlds import TooMany, worlds
 
-MOST_TRIALS = 150_000
+MOST_TRIALS = 1_000_000
 STRENGTH = {Outcome.AUTO: 0, Outcome.STAGES: 1, Outcome.DENY: 2}
 
 

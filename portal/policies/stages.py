@@ -110,9 +110,10 @@ class StageTemplate:
                 if name in values:
                     values[name] = make(values[name])
             template = cls(**values)
-        except (TypeError, ValueError) as problem:
-            raise ValueError(f"The stage cannot be read: {problem}.") from None
-        if problems := template.problems():
+            problems = template.problems()
+        except (TypeError, ValueError, AttributeError, RecursionError) as problem:
+            raise ValueError(f"The stage cannot be read: {str(problem)[:200]}.") from None
+        if problems:
             raise ValueError(" ".join(problems))
         return template
 

@@ -236,6 +236,14 @@ def test_what_compares_too_much_at_once_is_said_and_not_guessed():
     assert "too much at once" in only(found(rule("a", many, "legal")))[2]
 
 
+def test_a_search_that_takes_too_long_is_given_up_and_said(monkeypatch):
+    monkeypatch.setattr("portal.policies.checks.MOST_TRIALS", 3)
+
+    told = found(rule("a", {"all": [PROD, DELICATE]}, "security"), rule("b", {"any": [PROD, DELICATE]}, "security"))
+
+    assert "too many rules" in only(told)[2]
+
+
 def test_two_hundred_rules_are_checked_in_bounded_time():
     names = ["environment", "product.classification", "exposure", "audience", "access_level", "organisation.kind"]
     rules = []

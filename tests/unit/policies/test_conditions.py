@@ -154,6 +154,19 @@ def test_every_comparison_is_seen_even_when_the_answer_is_settled():
             leaf("time.local", "within_hours", {"from": "8", "until": "18:00"}),
             "when.value: '8' is not a time such as 08:00.",
         ),
+        (
+            leaf("time.local", "within_hours", {"from": "08:00", "until": "08:00"}),
+            "when.value: holds no time: 'from' and 'until' must differ, and no day begins at 24:00.",
+        ),
+        (
+            leaf("time.local", "within_hours", {"from": "08:00", "until": "18:00", "days": ["noday"]}),
+            "when.value: days must be a list of mon, tue, wed, thu, fri, sat, sun.",
+        ),
+        (
+            leaf("time.local", "within_hours", "always"),
+            'when.value: must be like {"from": "08:00", "until": "18:00", "days": ["mon", "tue"]}.',
+        ),
+        (leaf("organisation.name", "equals", "  "), "when.value: must not be empty."),
         ({**YES, "extra": 1}, "when: has an unknown field 'extra'."),
     ],
 )  # fmt: skip
