@@ -86,10 +86,11 @@ def unattended(*, size: int = MOST_LOOKED_AFTER) -> Sequence[AccessRequest]:
     )
     lost = and_(ReviewStage.state == StageState.OPEN, ReviewStage.alarm == "", ~waiting.exists())
     timeless = and_(ReviewStage.state == StageState.OPEN, ReviewStage.due_at.is_(None))
-    query = (
-        select(AccessRequest).join(ReviewStage).where(AccessRequest.status == RequestStatus.PENDING, lost | timeless)
-    )
-    return db.session.scalars(query.distinct().order_by(AccessRequest.id).limit(size)).all()
+    stages = select(ReviewStage.request_id).where(
+        lost | timeless
+    )  # no DISTINCT: PostgreSQL cannot compare JSON columns
+    query = select(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING, AccessRequest.id.in_(stages))
+    return db.session.scalars(query.order_by(AccessRequest.id).limit(size)).all()
 
 
 def look_after(after_id: int = 0, *, size: int = MOST_LOOKED_AFTER) -> int:
