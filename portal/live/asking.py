@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,17 +49,6 @@ def given_by(request: Request, asked: Ask) -> Given:
         else:
             given.raw[each.key] = request.form.get(name, "")
     return given
-
-
-def given_as_json(body: Any, asked: Ask) -> Given:
-    """The same from a script: ``{"answers": {"title": …, "documentation_file": [7]}}``."""
-    answers = body.get("answers") if isinstance(body, Mapping) else None
-    raw = dict(answers) if isinstance(answers, Mapping) else {}
-    for each in asked.own_fields:
-        value = raw.get(each.key)
-        if each.type is FieldType.FILE and isinstance(value, list):
-            raw[each.key] = [{"id": entry} if isinstance(entry, int) else entry for entry in value]
-    return Given(raw)
 
 
 def keep_files(given: Given, *, by: User) -> None:

@@ -6,7 +6,7 @@ What a product's or plan's request form asks beside this is in ``asking``.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -150,17 +150,15 @@ def save_draft() -> ResponseReturnValue:
 @bp.post("/cart/check")
 @requires(Right.REQUEST_ACCESS)
 def check() -> Response:
-    """What is missing or wrong, field by field, for scripts; nothing is sent or kept (C56)."""
+    """What is missing or wrong, field by field, in JSON for scripts; nothing is sent or kept (C56)."""
     person = current_person()
-    body = request.get_json(silent=True) if request.is_json else request.form
-    body = body if isinstance(body, Mapping) else {}
     items = access.cart_of(person)
-    asked = access.form_of(items, _environment_of(items, str(body.get("environment") or "")))
-    given = asking.given_as_json(body, asked) if request.is_json else asking.given_by(request, asked)
+    asked = access.form_of(items, _environment_of(items, request.form.get("environment", "")))
+    given = asking.given_by(request, asked)
     found = forms.faults(asked, forms.weigh_answers(asked, given.raw, by=person))
     standing = access.problems(items, by=person)
     if items:
-        standing += access.reason_problems(items, str(body.get("reason") or ""))
+        standing += access.reason_problems(items, request.form.get("reason", ""))
     return jsonify(
         complete=bool(items) and not found and not standing and not given.refused,
         environment=asked.environment,

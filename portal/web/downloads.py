@@ -14,4 +14,5 @@ def kept_file(name: str, media_type: str, content: bytes) -> Response:
     answer = send_file(BytesIO(content), media_type, as_attachment=True, download_name=name, etag=False)
     answer.headers["Content-Security-Policy"] = INERT
     answer.headers["X-Content-Type-Options"] = "nosniff"
+    answer.headers["Cache-Control"] = "no-store"
     return answer
