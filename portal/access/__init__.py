@@ -1,5 +1,19 @@
 """The ask and the answer: carts, access requests, their review, and the grants that come of them."""
 
+from portal.access.break_glass import (
+    BreakGlassBar,
+    Envelope,
+    bar_of,
+    bars,
+    break_glass,
+    close_envelope,
+    emergencies,
+    envelopes,
+    envelopes_for,
+    find_envelope,
+    lift_bar,
+    set_envelope,
+)
 from portal.access.cart import (
     MOST_ITEMS,
     add_to_cart,
@@ -73,6 +87,7 @@ from portal.access.models import (
 )
 from portal.access.narrowing import Narrowing, lower_plans
 from portal.access.outlook import Outlook, Waiting, outlook, usual_waiting
+from portal.access.past import Disagreement, Recheck, past_requests, recheck
 from portal.access.queries import (
     apps_with_access_to,
     count_waiting_for,
@@ -122,6 +137,7 @@ from portal.access.staffing import may_answer, restaff, restaff_for
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.timing import StageTimes, expires_at
+from portal.access.trying import Trial, TriedStage, sample_ask, try_on_request, try_policy
 from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
 
 __all__ = [
@@ -133,14 +149,17 @@ __all__ = [
     "Alarm",
     "Approval",
     "AssigneeState",
+    "BreakGlassBar",
     "CartItem",
     "CartRejected",
     "Category",
     "Clarification",
     "Delegation",
     "DigestItem",
+    "Disagreement",
     "Entitlement",
     "Entry",
+    "Envelope",
     "Grant",
     "GrantState",
     "Narrowing",
@@ -150,6 +169,7 @@ __all__ = [
     "PolicyDecision",
     "Problem",
     "QuestionState",
+    "Recheck",
     "Remedy",
     "RequestItem",
     "RequestKind",
@@ -162,6 +182,8 @@ __all__ = [
     "StageTimes",
     "Step",
     "Tally",
+    "Trial",
+    "TriedStage",
     "Turn",
     "Verdict",
     "Voice",
@@ -177,9 +199,13 @@ __all__ = [
     "apps_with_access_to",
     "ask",
     "awaited",
+    "bar_of",
+    "bars",
+    "break_glass",
     "cart_count",
     "cart_of",
     "claim",
+    "close_envelope",
     "common_plans",
     "compatible_credentials",
     "count_alarms",
@@ -193,14 +219,18 @@ __all__ = [
     "due_of",
     "earlier_requests",
     "edit",
+    "emergencies",
     "empty_cart",
     "end_delegation",
     "end_expired",
     "entitlement_for",
+    "envelopes",
+    "envelopes_for",
     "environments_for",
     "expires_at",
     "find_delegation",
     "find_entitlement",
+    "find_envelope",
     "find_grant",
     "find_question",
     "find_request",
@@ -212,6 +242,7 @@ __all__ = [
     "history_of",
     "is_overdue",
     "keep_time",
+    "lift_bar",
     "look_after",
     "lower_plans",
     "may_answer",
@@ -222,6 +253,7 @@ __all__ = [
     "open_cart",
     "outlook",
     "own_counts_by_status",
+    "past_requests",
     "path_of",
     "pending_requests_of",
     "people_for",
@@ -231,6 +263,7 @@ __all__ = [
     "queue",
     "reason_problems",
     "reassign",
+    "recheck",
     "recuse",
     "reject",
     "reject_many",
@@ -243,13 +276,17 @@ __all__ = [
     "reusable_credentials",
     "revoke_access",
     "revoke_credential",
+    "sample_ask",
     "send_digest",
+    "set_envelope",
     "stages_due",
     "stand_ins_of",
     "stands_in_for",
     "submit",
     "take_back",
     "tallies",
+    "try_on_request",
+    "try_policy",
     "use_plan",
     "usual_waiting",
     "voices_in",

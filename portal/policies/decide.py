@@ -13,7 +13,7 @@ from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import now
 from portal.policies.attributes import UNLIMITED
 from portal.policies.changes import instant_variants, possible_changes, variant_sentence
-from portal.policies.evaluate import BASE_STAGE, PLAN_DECIDES, StageNeed, WholeRuling, combine, judge
+from portal.policies.evaluate import BASE_STAGE, PLAN_DECIDES, Ruling, StageNeed, WholeRuling, combine, judge
 from portal.policies.facts import form_facts, requests_a_day, time_facts
 from portal.policies.rules import Outcome
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
@@ -92,21 +92,36 @@ def decide(ask: Ask) -> Decision:
     """
     force = in_force(product.id for product in ask.products)
     facts = {product.id: facts_for(ask, product) for product in ask.products}
-    templates = stage_templates()
+    rulings, specs, whole = rule_on_ask(ask, force, facts, stage_templates())
+    return Decision(
+        stages=tuple(specs),
+        because=" ".join(_said(because, ask.plan) for because in whole.becauses),
+        denied=whole.outcome is Outcome.DENY,
+        policy_version=_labels(force),
+        facts=tuple(facts.values()),
+        matched=tuple(
+            {
+                "product": str(product.id),
+                "policy": force.version_id,
+                "team": force.team_ids.get(product.id),
+                **rulings[str(product.id)].as_json(),
+            }
+            for product in ask.products
+        ),
+        errors=whole.errors,
+    )
+
+
+def rule_on_ask(
+    ask: Ask, force: InForce, facts: Mapping[int, Mapping[str, Any]], templates: Mapping[str, StageTemplate]
+) -> tuple[dict[str, Ruling], list[StageSpec], WholeRuling]:
+    """What these policies say of an ask on these facts: of each product by its key, the stages, and of the whole."""
     rulings = {
         str(product.id): judge(force.policy, facts[product.id], team=force.teams.get(product.id), templates=templates)
         for product in ask.products
     }
     whole = combine(rulings)
-    return Decision(
-        stages=tuple(_specs(whole, ask, templates)),
-        because=" ".join(_said(because, ask.plan) for because in whole.becauses),
-        denied=whole.outcome is Outcome.DENY,
-        policy_version=_labels(force),
-        facts=tuple(facts.values()),
-        matched=tuple({"product": key, **ruling.as_json()} for key, ruling in rulings.items()),
-        errors=whole.errors,
-    )
+    return rulings, _specs(whole, ask, templates), whole
 
 
 def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> dict[str, Any]:

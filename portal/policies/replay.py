@@ -6,10 +6,10 @@ The inputs of past decisions are stored as they were, so a replay touches nothin
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from portal.policies.evaluate import WholeRuling, combine, judge
+from portal.policies.evaluate import Ruling, WholeRuling, combine, judge
 from portal.policies.rules import Outcome, Policy
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
 from portal.policies.wording import joined
@@ -94,14 +94,38 @@ def replay(
     """What would change for these requests if the one policy took the place of the other."""
     found = Replay(counted={rule.key: 0 for rule in after.rules})
     for request in requests:
-        _compare(found, request.number, rule_on(request, before, templates), rule_on(request, after, templates))
+        was, now = rule_on(request, before, templates), rule_on(request, after, templates)
+        _count(found, now.products.values(), of_team=False)
+        _compare(found, request.number, was, now)
     return found
+
+
+def replay_team(
+    requests: Iterable[PastRequest],
+    product: str,
+    policy: Policy,
+    after: Policy,
+    *,
+    templates: Mapping[str, StageTemplate] = SHIPPED_STAGES,
+) -> Replay:
+    """What would change for these requests if a product had these rules of its own, beside the policy for all."""
+    found = Replay(counted={rule.key: 0 for rule in after.rules})
+    for request in requests:
+        changed = replace(request, teams={**request.teams, product: after})
+        was, now = rule_on(request, policy, templates), rule_on(changed, policy, templates)
+        _count(found, [ruling for name, ruling in now.products.items() if name == product], of_team=True)
+        _compare(found, request.number, was, now)
+    return found
+
+
+def _count(found: Replay, rulings: Iterable[Ruling], *, of_team: bool) -> None:
+    """Note which rules of the tried policy a request met."""
+    for key in {told.rule.key for ruling in rulings for told in ruling.matched if told.of_team is of_team}:
+        found.counted[key] += 1
 
 
 def _compare(found: Replay, number: str, was: WholeRuling, now: WholeRuling) -> None:
     found.total += 1
-    for key in {told.rule.key for ruling in now.products.values() for told in ruling.matched if not told.of_team}:
-        found.counted[key] += 1
     for error in now.errors:
         found.errors[error] = found.errors.get(error, 0) + 1
     same_stages = set(was.stage_keys) == set(now.stage_keys)

@@ -7,7 +7,7 @@ takes a second person to put a version in force (C137). Requests keep the versio
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -123,6 +123,8 @@ class InForce:
     label: str
     teams: Mapping[int, Policy]
     team_labels: Mapping[int, str]
+    version_id: int | None = None
+    team_ids: Mapping[int, int] = field(default_factory=dict)
 
 
 def in_force(product_ids: Iterable[int]) -> InForce:
@@ -130,14 +132,32 @@ def in_force(product_ids: Iterable[int]) -> InForce:
     scopes = [GLOBAL, *(scope_of(product_id) for product_id in product_ids)]
     query = select(PolicyVersion.id, PolicyVersion.product_id, PolicyVersion.number, PolicyVersion.content_hash)
     query = query.where(PolicyVersion.state == PolicyState.ACTIVE, PolicyVersion.scope.in_(scopes))
-    policy, label, teams, labels = NO_RULES, "", {}, {}
+    policy, label, version_id = NO_RULES, "", None
+    teams: dict[int, Policy] = {}
+    labels: dict[int, str] = {}
+    ids: dict[int, int] = {}
     for row in db.session.execute(query):
         read, name = _read(row.id, row.content_hash), f"Policy {row.number}"
         if row.product_id is None:
-            policy, label = read, name
+            policy, label, version_id = read, name, row.id
         else:
             teams[row.product_id], labels[row.product_id] = read, f"{name} of the product"
-    return InForce(policy, label, teams, labels)
+            ids[row.product_id] = row.id
+    return InForce(policy, label, teams, labels, version_id, ids)
+
+
+def in_force_with(version: PolicyVersion, product_ids: Iterable[int]) -> InForce:
+    """What would be in force for these products if this version were: for trying it out before it is."""
+    force = in_force(product_ids)
+    policy = Policy.from_json(version.rules)
+    if version.product_id is None:
+        return replace(force, policy=policy, label=f"Policy {version.number}", version_id=version.id)
+    return replace(
+        force,
+        teams={**force.teams, version.product_id: policy},
+        team_labels={**force.team_labels, version.product_id: f"Policy {version.number} of the product"},
+        team_ids={**force.team_ids, version.product_id: version.id},
+    )
 
 
 def touched_by(changed: Iterable[str], product_ids: Iterable[int]) -> frozenset[str]:
