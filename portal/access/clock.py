@@ -11,7 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from portal import schedule
-from portal.access.grants import cancel_unanswered
+from portal.access.break_glass import bar_after
+from portal.access.grants import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestStatus
 from portal.access.review import ReviewStage, StageState
@@ -101,11 +102,10 @@ def _run_out(stage: ReviewStage, because: str) -> None:
         stage.move_to(StageState.EXPIRED)
         stage.comment, stage.decided_at = because, now()
         record(EventKind.STAGE_EXPIRED, subject=stage, by=None, reason=because)
-    cancel_unanswered(request)
-    close = RequestStatus.REJECTED if rejects else RequestStatus.EXPIRED
-    request.move_to(close)
+    close_refused(request, RequestStatus.REJECTED if rejects else RequestStatus.EXPIRED, by=None, reason=because)
     kind = EventKind.REQUEST_REJECTED if rejects else EventKind.REQUEST_EXPIRED
     record(kind, subject=request, by=None, reason=because)
+    bar_after(request, because)
 
 
 def due_of(request: AccessRequest) -> datetime | None:

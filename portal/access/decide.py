@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 
 from portal.access import quorum
+from portal.access.break_glass import bar_after
 from portal.access.delegations import stands_in_for
-from portal.access.grants import cancel_unanswered, close_as_withdrawn, provision
+from portal.access.grants import close_as_withdrawn, close_refused, provision
 from portal.access.locking import lock_request, lock_requests
-from portal.access.models import AccessRequest, RequestStatus
+from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
 from portal.access.review import Review, ReviewStage, StageKind, StageState, Verdict
 from portal.access.staffing import circle_of, is_asked, may_answer, open_stage
@@ -121,9 +122,9 @@ def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "", stage_
             reason=reason.strip(),
             after=_with(voice, by, Approval()),
         )
-    cancel_unanswered(locked)
-    locked.move_to(RequestStatus.REJECTED)
+    close_refused(locked, RequestStatus.REJECTED, by=by, reason=reason.strip())
     record(EventKind.REQUEST_REJECTED, subject=locked, by=by, reason=reason.strip())
+    bar_after(locked, reason.strip())
     return locked
 
 
@@ -134,6 +135,8 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
         raise NotAllowed("Only the person who made a request can withdraw it.")
     if not locked.is_pending:
         raise Conflict(_what_happened(locked))
+    if locked.kind is RequestKind.BREAK_GLASS:
+        raise Conflict("The review of an emergency cannot be withdrawn. Revoke the access if it is over.")
     close_as_withdrawn(locked, by=by)
     return locked
 
@@ -211,7 +214,8 @@ def _each(requests: Sequence[AccessRequest], act: Callable[[AccessRequest], Acce
 def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
     try:
         with db.session.begin_nested():
-            provision(request, by=by)
+            if request.kind is not RequestKind.BREAK_GLASS:  # that access was given before; this pays the debt
+                provision(request, by=by)
     except IntegrityError as error:
         raise Conflict(f"{request.app.name} already has access to one of these products.") from error
     request.move_to(RequestStatus.APPROVED)

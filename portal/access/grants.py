@@ -15,6 +15,7 @@ from portal.access.models import (
     Grant,
     GrantState,
     RequestItem,
+    RequestKind,
     RequestStatus,
 )
 from portal.access.review import UNANSWERED, ReviewStage, StageAssignee, StageState
@@ -35,15 +36,18 @@ class Tally:
     pending: int
 
 
-def provision(request: AccessRequest, *, by: User | None) -> Credential:
+def provision(request: AccessRequest, *, by: User | None, until: datetime | None = None) -> Credential:
     """Make a grant for each product of an approved request, on one credential of the request's app.
 
-    The only place where grants are made. Raises Conflict when the app or the chosen credential has ended meanwhile,
-    a product is no longer open, or the app holds such access already; then nothing is made and nothing is approved.
+    ``until`` ends the access earlier than its terms do. The only place where grants are made. Raises Conflict when the
+    app or the chosen credential has ended meanwhile, a product is no longer open, or the app holds such access already;
+    then nothing is made and nothing is approved.
     """
     _refuse_if_over(request)
     end_expired(request.app)
     credential = _credential_for(request, by)
+    if until is not None:
+        credential.expires_at = min(until, credential.expires_at or until)
     conditions = [text for stage in request.stages for review in stage.live_reviews for text in review.conditions]
     grants = [
         Grant(
@@ -131,9 +135,19 @@ def delete_app(app: DeveloperApp, *, by: User) -> None:
 
 def close_as_withdrawn(request: AccessRequest, *, by: User, reason: str = "") -> None:
     """Close a locked request as withdrawn, with its unanswered stages. Raises Conflict when it was decided."""
-    request.move_to(RequestStatus.WITHDRAWN)
-    cancel_unanswered(request)
+    close_refused(request, RequestStatus.WITHDRAWN, by=by, reason=reason)
     record(EventKind.REQUEST_WITHDRAWN, subject=request, by=by, reason=reason)
+
+
+def close_refused(request: AccessRequest, status: RequestStatus, *, by: User | None, reason: str) -> None:
+    """Close a locked request without access. What was given beforehand, in an emergency, ends here (I3)."""
+    cancel_unanswered(request)
+    request.move_to(status)
+    if request.kind is RequestKind.BREAK_GLASS:
+        for grant in _active_grants(Grant.request_id == request.id):
+            _revoke(grant, by, reason)
+        if request.credential is not None and request.credential.is_live:
+            credentials.end(request.credential, by=by, reason=reason)
 
 
 def cancel_unanswered(request: AccessRequest) -> None:
@@ -259,7 +273,7 @@ def _end_of(request: AccessRequest, credential: Credential) -> datetime | None:
     return ends if credential.expires_at is None else min(ends, credential.expires_at)
 
 
-def _revoke(grant: Grant, by: User, reason: str) -> None:
+def _revoke(grant: Grant, by: User | None, reason: str) -> None:
     grant.revoke(reason)
     record(EventKind.ACCESS_REVOKED, subject=grant, by=by, reason=reason)
 

@@ -149,6 +149,8 @@ class AccessRequest(Base):
             return {RequestStatus.DENIED: "Denied by policy"}.get(self.status, self.status.value.capitalize())
         if any(stage.state is StageState.PAUSED for stage in self.stages):
             return "Information requested"
+        if self.kind is RequestKind.BREAK_GLASS:
+            return "Pending break-glass review"
         if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != "owner"):
             return f"Pending {self.open_stages[0].what_it_gives}"
         return "Pending"

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from portal import policies
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.decide import settle
-from portal.access.grants import cancel_unanswered
+from portal.access.grants import close_refused
 from portal.access.locking import lock_request
-from portal.access.models import AccessRequest, RequestStatus
+from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageState
 from portal.access.staffing import open_stage
 from portal.access.terms import content_hash
@@ -39,6 +39,8 @@ def edit(
         raise NotAllowed("Only the person who made a request can change it.")
     if not locked.is_pending:
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
+    if locked.kind is RequestKind.BREAK_GLASS:
+        raise Conflict("What was said in an emergency stays as it was said.")
     changed = _apply(locked, reason, answers)
     if not changed:
         return locked
@@ -49,8 +51,7 @@ def edit(
     record(EventKind.REQUEST_EDITED, subject=locked, by=by, after={"revision": locked.revision, "changed": changed})
     record_decision(locked, decision)
     if decision.denied:
-        cancel_unanswered(locked)
-        locked.move_to(RequestStatus.DENIED)
+        close_refused(locked, RequestStatus.DENIED, by=None, reason=decision.because)
         record(EventKind.REQUEST_DENIED, subject=locked, by=None, reason=decision.because)
         return locked
     _follow(locked, decision, _differences(before, decision.facts) | set(changed))

@@ -94,6 +94,11 @@ def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
     """End a credential at once; its owner may, and who may revoke access. Raises Conflict if it has ended."""
     if not (credential.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):
         raise NotAllowed("You may not revoke this credential.")
+    return end(credential, by=by, reason=reason)
+
+
+def end(credential: Credential, *, by: User | None, reason: str) -> Credential:
+    """End a credential at once, for whoever has found that it must; raises Conflict if it has ended."""
     locked = lock(Credential, credential.id)
     if locked is None:
         raise NotFound("There is no such credential.")

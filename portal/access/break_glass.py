@@ -1,0 +1,330 @@
+"""Access in an emergency: at once, within an envelope that was set beforehand, loudly, and with a debt.
+
+An administrator says beforehand who may break the glass for which product, with which scopes and for how long. Whoever
+does gets access at once and owes a review: the request stays open until somebody else has looked at it. A debt that is
+refused, or not paid in time, ends the access and bars that person from doing it again (domain model, stage flow 9).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Column as TableColumn
+from sqlalchemy import ForeignKey, String, Table, Text, UniqueConstraint, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+
+from portal.access.grants import provision
+from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind, RequestStatus
+from portal.access.review import ReviewStage
+from portal.access.staffing import open_stage
+from portal.access.terms import content_hash, terms_of
+from portal.accounts import Right, User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, Environment, Plan
+from portal.db import Base, db, key, lock, now, pk, words
+from portal.errors import Conflict, Invalid, NotAllowed, NotFound
+from portal.events import EventKind, record
+from portal.policies import StageTemplate
+
+MOST_MINUTES = 240
+LONGEST_REASON = 4000
+DEBT = StageTemplate.from_json(
+    {
+        "key": "break_glass_review",
+        "name": "Break-glass review",
+        "sources": [{"kind": "role", "role": "security_reviewer"}],
+        "fallback": [{"kind": "role", "role": "administrator"}],
+        "escalation": [{"kind": "role", "role": "administrator"}],
+        "times": {"due_hours": 16, "remind_hours": 8, "escalate_hours": 12, "expire_hours": 16},
+        "reason_required": True,
+        "may_be_added": False,
+    }
+)
+
+envelope_person = Table(
+    "break_glass_person",
+    Base.metadata,
+    TableColumn("envelope_id", key, ForeignKey("break_glass_envelope.id", ondelete="CASCADE"), primary_key=True),
+    TableColumn("user_id", key, ForeignKey("portal_user.id"), primary_key=True, index=True),
+)
+
+
+class Envelope(Base):
+    """What may be had in an emergency, by whom, and for how long at most."""
+
+    __tablename__ = "break_glass_envelope"
+
+    id: Mapped[pk]
+    name: Mapped[str] = mapped_column(String(120))
+    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"), index=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
+    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.PROD)
+    scopes: Mapped[list[str]] = mapped_column(default=list)
+    most_minutes: Mapped[int] = mapped_column(default=60)
+    is_open: Mapped[bool] = mapped_column(default=True)
+    created_by_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+    created_at: Mapped[datetime] = mapped_column(default=now)
+    version: Mapped[int] = mapped_column(default=1)
+
+    product: Mapped[ApiProduct] = relationship()
+    plan: Mapped[Plan] = relationship()
+    created_by: Mapped[User] = relationship(foreign_keys=[created_by_id])
+    people: Mapped[list[User]] = relationship(secondary=envelope_person, order_by=User.id)
+
+    __mapper_args__ = {"version_id_col": version}
+
+    @property
+    def label(self) -> str:
+        """The name by which records call this envelope."""
+        return self.name
+
+
+class BreakGlassBar(Base):
+    """That a person may not break the glass any more, since a debt was not paid; an administrator can lift it."""
+
+    __tablename__ = "break_glass_bar"
+
+    id: Mapped[pk]
+    user_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    since: Mapped[datetime] = mapped_column(default=now)
+    lifted_at: Mapped[datetime | None]
+
+    user: Mapped[User] = relationship()
+
+    __table_args__ = (UniqueConstraint("user_id", "request_id"),)
+
+    @property
+    def label(self) -> str:
+        """How records call this bar."""
+        return self.user.email
+
+
+def set_envelope(
+    *,
+    by: User,
+    name: str,
+    product: ApiProduct,
+    plan: Plan,
+    scopes: Iterable[str],
+    most_minutes: int,
+    people: Iterable[User],
+    environment: Environment = Environment.PROD,
+    envelope: Envelope | None = None,
+) -> Envelope:
+    """Say what may be had in an emergency; changes ``envelope`` when one is given. Raises Invalid naming the field."""
+    if not by.may(Right.EDIT_POLICIES):
+        raise NotAllowed("You may not set what can be had in an emergency.")
+    wanted, named = list(scopes), list(people)
+    if not name.strip():
+        raise Invalid("Give it a name.", field="name")
+    if not product.is_requestable:
+        raise Invalid(f"{product.name} cannot be requested.", field="product")
+    if unknown := set(wanted) - set(plan.scopes_for(product)):
+        raise Invalid(f"{', '.join(sorted(unknown))} is not open on {plan.display_name}.", field="scopes")
+    if not 1 <= most_minutes <= MOST_MINUTES:
+        raise Invalid(f"Choose between 1 and {MOST_MINUTES} minutes.", field="most_minutes")
+    if by.id in {person.id for person in named}:
+        raise Invalid("Nobody sets an envelope for themselves. Another administrator can.", field="people")
+    values: dict[str, Any] = {
+        "name": name.strip()[:120],
+        "product": product,
+        "plan": plan,
+        "environment": environment,
+        "scopes": wanted or plan.scopes_for(product),
+        "most_minutes": most_minutes,
+        "people": named,
+    }
+    made = envelope or Envelope(created_by=by)
+    for field, value in values.items():
+        setattr(made, field, value)
+    db.session.add(made)
+    record(
+        EventKind.ENVELOPE_SET,
+        subject=made,
+        by=by,
+        after={
+            "product": product.name,
+            "scopes": made.scopes,
+            "minutes": most_minutes,
+            "people": [person.email for person in named],
+        },
+    )
+    return made
+
+
+def close_envelope(envelope: Envelope, *, by: User) -> None:
+    """Let nobody use it any more; what is under way goes on to its end."""
+    if not by.may(Right.EDIT_POLICIES):
+        raise NotAllowed("You may not change what can be had in an emergency.")
+    locked = lock(Envelope, envelope.id)
+    if locked is None or not locked.is_open:
+        raise Conflict("This envelope is closed already.")
+    locked.is_open = False
+    record(EventKind.ENVELOPE_CLOSED, subject=locked, by=by)
+
+
+def break_glass(
+    envelope: Envelope, app: DeveloperApp, *, by: User, reason: str, minutes: int, step_up: str
+) -> AccessRequest:
+    """Give this app the envelope's access now, for so many minutes, and open the debt that the person owes for it.
+
+    Raises NotAllowed for people whom the envelope does not name or who are barred, Invalid naming the field for what is
+    missing, Conflict when the app has that access already or an earlier debt is still open.
+    """
+    held = lock(Envelope, envelope.id)
+    if held is None or not held.is_open or by.id not in {person.id for person in held.people}:
+        raise NotAllowed("This emergency access is not set up for you.")
+    if bar := bar_of(by):
+        raise NotAllowed(f"You may not use emergency access: {bar.reason}")
+    locked = lock(DeveloperApp, app.id)
+    if locked is None or not locked.is_editable_by(by):
+        raise NotAllowed("You can only ask for your own apps.")
+    _refuse_incomplete(held, reason, minutes, step_up)
+    if _open_debt(by):
+        raise Conflict("Your last emergency access has not been reviewed yet.")
+    request = _request_for(held, app, by, reason)
+    try:
+        with db.session.begin_nested():
+            db.session.add(request)
+            db.session.flush()
+            provision(request, by=by, until=now() + timedelta(minutes=minutes))
+    except IntegrityError as error:
+        raise Conflict(f"{app.name} already has access to {held.product.name}, or asks for it.") from error
+    record(
+        EventKind.GLASS_BROKEN,
+        subject=request,
+        by=by,
+        reason=request.reason,
+        after={"envelope": held.name, "minutes": minutes, "scopes": held.scopes, "proved_by": step_up},
+    )
+    open_stage(request.stages[0], by=by)
+    return request
+
+
+def bar_after(request: AccessRequest, reason: str) -> None:
+    """Bar whoever owed this review from doing it again, when it ended without a yes. Others are left alone."""
+    if request.kind is not RequestKind.BREAK_GLASS:
+        return
+    because = f"The review of {request.number} ended with: {reason}"
+    bar = BreakGlassBar(user_id=request.requester_id, user=request.requester, request_id=request.id, reason=because)
+    db.session.add(bar)
+    record(EventKind.BARRED, subject=bar, by=None, reason=because)
+
+
+def bar_of(person: User) -> BreakGlassBar | None:
+    """Why this person may not break the glass; None when they may."""
+    query = select(BreakGlassBar).where(BreakGlassBar.user_id == person.id, BreakGlassBar.lifted_at.is_(None))
+    return db.session.scalars(query.limit(1)).first()
+
+
+def bars() -> Sequence[BreakGlassBar]:
+    """Everybody who is barred now."""
+    query = select(BreakGlassBar).where(BreakGlassBar.lifted_at.is_(None)).options(joinedload(BreakGlassBar.user))
+    return db.session.scalars(query.order_by(BreakGlassBar.id)).unique().all()
+
+
+def lift_bar(bar: BreakGlassBar, *, by: User, reason: str) -> None:
+    """Let a person break the glass again; never oneself."""
+    if not by.may(Right.EDIT_POLICIES) or bar.user_id == by.id:
+        raise NotAllowed("Another administrator has to lift this.")
+    if not reason.strip():
+        raise Invalid("Say why.", field="reason")
+    locked = lock(BreakGlassBar, bar.id)
+    if locked is None or locked.lifted_at is not None:
+        raise NotFound("This has been lifted already.")
+    locked.lifted_at = now()
+    record(EventKind.BAR_LIFTED, subject=locked, by=by, reason=reason.strip())
+
+
+def envelopes() -> Sequence[Envelope]:
+    """All envelopes, the open ones first."""
+    query = select(Envelope).options(joinedload(Envelope.product), selectinload(Envelope.people))
+    return db.session.scalars(query.order_by(Envelope.is_open.desc(), Envelope.name)).unique().all()
+
+
+def envelopes_for(person: User) -> Sequence[Envelope]:
+    """What this person may have in an emergency."""
+    query = select(Envelope).join(envelope_person).where(envelope_person.c.user_id == person.id, Envelope.is_open)
+    return db.session.scalars(query.options(joinedload(Envelope.product)).order_by(Envelope.name)).unique().all()
+
+
+def find_envelope(envelope_id: int) -> Envelope | None:
+    """The envelope with this key."""
+    return db.session.get(Envelope, envelope_id)
+
+
+def emergencies() -> Sequence[Grant]:
+    """The emergency access that stands now: what the dashboard shouts about."""
+    query = (
+        select(Grant)
+        .join(AccessRequest)
+        .where(
+            AccessRequest.kind == RequestKind.BREAK_GLASS,
+            AccessRequest.status == RequestStatus.PENDING,
+            Grant.state == GrantState.ACTIVE,
+            Grant.ends_at > now(),
+        )
+        .options(joinedload(Grant.request), joinedload(Grant.app), joinedload(Grant.product))
+    )
+    return db.session.scalars(query.order_by(Grant.id)).unique().all()
+
+
+def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: str) -> None:
+    if not reason.strip():
+        raise Invalid("Say what the emergency is.", field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"The reason is longer than {LONGEST_REASON} characters.", field="reason")
+    if not 1 <= minutes <= envelope.most_minutes:
+        raise Invalid(f"Choose between 1 and {envelope.most_minutes} minutes.", field="minutes")
+    if not step_up:
+        raise Invalid("Give your password again.", field="password")
+
+
+def _open_debt(person: User) -> bool:
+    query = select(AccessRequest.id).where(
+        AccessRequest.requester_id == person.id,
+        AccessRequest.kind == RequestKind.BREAK_GLASS,
+        AccessRequest.status == RequestStatus.PENDING,
+    )
+    return db.session.scalar(query.limit(1)) is not None
+
+
+def _request_for(envelope: Envelope, app: DeveloperApp, by: User, reason: str) -> AccessRequest:
+    product = envelope.product
+    stage = ReviewStage(
+        key=DEBT.key,
+        name=DEBT.name,
+        because=f"{by.display_name} has broken the glass; somebody else looks at whether that was right.",
+        template=DEBT.as_json(),
+        position=1,
+    )
+    request = AccessRequest(
+        batch=uuid.uuid4().hex,
+        kind=RequestKind.BREAK_GLASS,
+        revision=1,
+        requester=by,
+        app=app,
+        plan=envelope.plan,
+        environment=envelope.environment,
+        answers={},
+        form_ids=[],
+        catalogue_name="",
+        auth_method=product.auth_method,
+        credential_name="Emergency",
+        reason=reason.strip(),
+        items=[
+            RequestItem(
+                product=product, app_id=app.id, environment=envelope.environment, scopes=envelope.scopes, is_open=True
+            )
+        ],
+        stages=[stage],
+    )
+    request.terms = terms_of(request)
+    request.content_hash = content_hash(request)
+    return request
