@@ -121,6 +121,8 @@ def run(host: str, port: int, demo: bool, with_worker: bool | None) -> None:
         refuse_other_schema()
     processes = app.config["PORTICO"].web_processes
     worker_too = demo if with_worker is None else with_worker
+    if found := serving.why_not(host, port):
+        raise click.ClickException(found)
     serving.serve(host=host, port=port, processes=processes, with_worker=worker_too, demo=demo)
 
 

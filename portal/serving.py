@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -29,6 +31,24 @@ DEMO_SIGN_INS = (
     ("auditor@portico.example", "auditor: reads everything"),
     ("admin@portico.example", "portal administrator"),
 )
+
+
+def why_not(host: str, port: int) -> str:
+    """Why nothing can be served at this address, in a sentence; empty when it can.
+
+    Asked beforehand, since the server shares its port with whoever else listens there: half of all requests would go
+    astray, without a word.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind((host, port))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return f"Port {port} is in use. Stop what listens there, or choose another one with --port."
+        return f"Nothing can be served at {host}:{port}: {error.strerror or error}."
+    return ""
 
 
 def serve(*, host: str, port: int, processes: int, with_worker: bool, demo: bool) -> None:
