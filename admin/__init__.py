@@ -2,11 +2,41 @@
 
 from flask import Blueprint
 
-from admin import access_requests, apps, audit, catalogues, dashboard, emails, forms, outbox, plans, products, users
+from admin import (
+    access_requests,
+    apps,
+    audit,
+    calendars,
+    catalogues,
+    dashboard,
+    emails,
+    forms,
+    groups,
+    organisations,
+    outbox,
+    plans,
+    products,
+    users,
+)
 from admin.navigation import menu
 
 bp = Blueprint("admin", __name__, url_prefix="/admin")
-for family in (dashboard, access_requests, apps, users, products, plans, catalogues, forms, emails, outbox, audit):
+for family in (
+    dashboard,
+    access_requests,
+    apps,
+    users,
+    organisations,
+    products,
+    plans,
+    catalogues,
+    forms,
+    groups,
+    calendars,
+    emails,
+    outbox,
+    audit,
+):
     bp.register_blueprint(family.bp)
 
 __all__ = ["bp", "menu"]

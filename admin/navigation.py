@@ -16,6 +16,7 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
             ("Access Requests", "admin.access_requests.index", Right.SEE_REQUESTS),
             ("Apps", "admin.apps.index", Right.SEE_APPS),
             ("Users", "admin.users.index", Right.SEE_USERS),
+            ("Organisations", "admin.organisations.index", Right.SEE_USERS),
         ],
     ),
     (
@@ -25,6 +26,13 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
             ("Plans", "admin.plans.index", Right.SEE_CATALOGUE),
             ("Catalogues", "admin.catalogues.index", Right.SEE_CATALOGUE),
             ("Request forms", "admin.forms.index", Right.SEE_CATALOGUE),
+        ],
+    ),
+    (
+        "Approvals",
+        [
+            ("Reviewer groups", "admin.groups.index", Right.SEE_USERS),
+            ("Calendars", "admin.calendars.index", Right.SEE_POLICIES),
         ],
     ),
     (

@@ -78,6 +78,32 @@ def set_members(group: ReviewerGroup, people: Iterable[User], *, by: User | None
         record(EventKind.GROUP_CHANGED, subject=locked, by=by, before={"members": sorted(before)}, after=changed)
 
 
+def join_group(group: ReviewerGroup, person: User, *, by: User | None) -> None:
+    """Put a person into a group. Raises Conflict when they are in it, Invalid when their account is closed."""
+    locked = _locked(group)
+    if not person.active:
+        raise Invalid(f"The account of {person.email} is closed.", field="email")
+    if any(member.id == person.id for member in locked.members):
+        raise Conflict(f"{person.display_name} is in {locked.name} already.")
+    set_members(locked, [*locked.members, person], by=by)
+
+
+def leave_group(group: ReviewerGroup, person: User, *, by: User | None) -> None:
+    """Take a person out of a group. Raises Conflict when they are not in it."""
+    locked = _locked(group)
+    staying = [member for member in locked.members if member.id != person.id]
+    if len(staying) == len(locked.members):
+        raise Conflict(f"{person.display_name} is not in {locked.name} any more.")
+    set_members(locked, staying, by=by)
+
+
+def _locked(group: ReviewerGroup) -> ReviewerGroup:
+    locked = lock(ReviewerGroup, group.id)
+    if locked is None:
+        raise NotFound("There is no such group.")
+    return locked
+
+
 def members_of(key: str) -> Sequence[User]:
     """The active people in the group of this key, by key; none when there is no such group."""
     query = select(User).join(group_member).join(ReviewerGroup).where(ReviewerGroup.key == key, User.active)
