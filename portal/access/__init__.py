@@ -26,7 +26,7 @@ from portal.access.cart import (
     remove_from_cart,
     use_plan,
 )
-from portal.access.clock import due_of, is_overdue, keep_time, stages_due
+from portal.access.clock import keep_time, stages_due
 from portal.access.decide import (
     LONGEST_COMMENT,
     MOST_AT_ONCE,
@@ -36,6 +36,7 @@ from portal.access.decide import (
     approve,
     approve_many,
     may_decide,
+    missing_answers,
     reject,
     reject_many,
     voices_in,
@@ -52,6 +53,14 @@ from portal.access.delegations import (
 )
 from portal.access.digest import DigestItem, digest_for, digests_due, plan_digests, send_digest
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
+from portal.access.filters import (
+    LONGEST_FILTER_NAME,
+    SavedFilter,
+    filters_of,
+    find_filter,
+    forget_filter,
+    save_filter,
+)
 from portal.access.form import form_of
 from portal.access.grants import (
     Tally,
@@ -99,6 +108,7 @@ from portal.access.queries import (
     queue,
     requests_numbered,
     requests_of,
+    stages_in_queue,
 )
 from portal.access.questions import (
     Clarification,
@@ -134,19 +144,23 @@ from portal.access.rules import (
     reusable_credentials,
 )
 from portal.access.staffing import may_answer, restaff, restaff_for
+from portal.access.standing import Answerer, Standing, conditions_of, standings_of
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.timing import StageTimes, expires_at
 from portal.access.trying import Trial, TriedStage, sample_ask, try_on_request, try_policy
 from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
+from portal.access.work import Whose, Work, count_overdue_for, next_for, questions_by, work_of
 
 __all__ = [
     "LONGEST_COMMENT",
+    "LONGEST_FILTER_NAME",
     "LONGEST_REASON",
     "MOST_AT_ONCE",
     "MOST_ITEMS",
     "AccessRequest",
     "Alarm",
+    "Answerer",
     "Approval",
     "AssigneeState",
     "BreakGlassBar",
@@ -176,10 +190,12 @@ __all__ = [
     "RequestStatus",
     "Review",
     "ReviewStage",
+    "SavedFilter",
     "StageAssignee",
     "StageKind",
     "StageState",
     "StageTimes",
+    "Standing",
     "Step",
     "Tally",
     "Trial",
@@ -188,6 +204,8 @@ __all__ = [
     "Verdict",
     "Voice",
     "Waiting",
+    "Whose",
+    "Work",
     "add_stage",
     "add_to_cart",
     "addable_stages",
@@ -208,7 +226,9 @@ __all__ = [
     "close_envelope",
     "common_plans",
     "compatible_credentials",
+    "conditions_of",
     "count_alarms",
+    "count_overdue_for",
     "count_waiting_for",
     "counts_by_status",
     "delegate",
@@ -216,7 +236,6 @@ __all__ = [
     "delete_app",
     "digest_for",
     "digests_due",
-    "due_of",
     "earlier_requests",
     "edit",
     "emergencies",
@@ -228,19 +247,21 @@ __all__ = [
     "envelopes_for",
     "environments_for",
     "expires_at",
+    "filters_of",
     "find_delegation",
     "find_entitlement",
     "find_envelope",
+    "find_filter",
     "find_grant",
     "find_question",
     "find_request",
     "fingerprint",
+    "forget_filter",
     "form_of",
     "grants_from",
     "grants_of",
     "groups",
     "history_of",
-    "is_overdue",
     "keep_time",
     "lift_bar",
     "look_after",
@@ -249,6 +270,8 @@ __all__ = [
     "may_decide",
     "may_revoke",
     "may_revoke_credential",
+    "missing_answers",
+    "next_for",
     "oldest_waiting_for",
     "open_cart",
     "outlook",
@@ -260,6 +283,7 @@ __all__ = [
     "plan_digests",
     "problems",
     "questions_about",
+    "questions_by",
     "queue",
     "reason_problems",
     "reassign",
@@ -277,10 +301,13 @@ __all__ = [
     "revoke_access",
     "revoke_credential",
     "sample_ask",
+    "save_filter",
     "send_digest",
     "set_envelope",
     "stages_due",
+    "stages_in_queue",
     "stand_ins_of",
+    "standings_of",
     "stands_in_for",
     "submit",
     "take_back",
@@ -292,4 +319,5 @@ __all__ = [
     "voices_in",
     "who_can_act",
     "withdraw",
+    "work_of",
 ]

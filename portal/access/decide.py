@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
+from portal import forms
 from portal.access import quorum
 from portal.access.break_glass import bar_after
 from portal.access.delegations import stands_in_for
@@ -252,9 +253,19 @@ def _refuse_incomplete(stage: ReviewStage, saying: Approval) -> None:
     left = [task for task in template.get("checklist", ()) if task not in saying.checklist]
     if stage.kind is StageKind.TASK and left:
         raise Invalid(f"Not done yet: {'; '.join(left)}.", field="checklist")
-    empty = [name for name in template.get("required_fields", ()) if not stage.request.answers.get(name)]
-    if empty:
+    if empty := missing_answers(stage):
         raise Invalid(f"{stage.name} cannot approve while the request has no answer to: {', '.join(empty)}.")
+
+
+def missing_answers(stage: ReviewStage) -> list[str]:
+    """The questions of the request form that must be answered before this stage can approve (C18, C21)."""
+    request, template = stage.request, stage.template
+    asked = forms.still_missing(stage.key, request.form_ids, request.answers, environment=str(request.environment))
+    wanted = [key for key in template.get("required_fields", ()) if request.answers.get(key) in (None, "", [])]
+    if not wanted:
+        return asked
+    labels = {field.key: field.label for field in forms.ask(forms.forms_by_id(request.form_ids)).fields}
+    return list(dict.fromkeys([*asked, *(labels.get(key, key) for key in wanted)]))
 
 
 def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> None:

@@ -57,6 +57,7 @@ def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reaso
         before={"asked": [by.email] if mine is not None else []},
         after={"asked": [to.email]},
     )
+    record(EventKind.REVIEWER_ASKED, subject=known, by=by, reason=reason.strip())
 
 
 def claim(request: AccessRequest, *, by: User, stage_id: int) -> None:

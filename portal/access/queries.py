@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.delegations import stands_in_for
@@ -18,14 +18,16 @@ from portal.access.models import (
     RequestItem,
     RequestStatus,
 )
-from portal.access.review import ReviewStage, StageAssignee
+from portal.access.review import ReviewStage, StageAssignee, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
 from portal.db import db, now
+from portal.policies import stage_templates
 
 FEW = 2_000
 COUNTED_TO = 100
+_IS_OPEN = ReviewStage.state == literal_column("'open'")  # as it stands in the index; SQLite sees no parameter
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
 
 
@@ -67,6 +69,8 @@ def queue(
     status: str = "",
     search: str = "",
     mine: bool = False,
+    stage: str = "",
+    overdue: bool | None = None,
     before_id: int | None = None,
     after_id: int | None = None,
     size: int = 50,
@@ -74,11 +78,18 @@ def queue(
     """The requests that this person may see, paged by key.
 
     Pending ones come oldest first (``after_id`` pages on), all others newest first (``before_id``). ``mine`` keeps
-    those that wait for this person; ``search`` matches number, requester, app and product.
+    those that wait for this person, ``stage`` those whose stage of this key is open, ``overdue`` those with an answer
+    that is late, or without; ``search`` matches number, requester, app and product.
     """
     query = select(AccessRequest).where(_visible_to(seen_by), *_among_few(seen_by))
     if mine:
         query = query.where(*_waits_for(seen_by))
+    if stage:
+        query = query.where(AccessRequest.id.in_(_open_stages().where(ReviewStage.key == stage)))
+    if overdue is not None:
+        late_stages = select(ReviewStage.request_id).where(ReviewStage.due_at < now(), _IS_OPEN)
+        late = AccessRequest.id.in_(late_stages)
+        query = query.where(late if overdue else ~late)
     if search.strip():
         query = query.where(_matches(search.strip()))
     if status == RequestStatus.PENDING and before_id is None:
@@ -87,6 +98,11 @@ def queue(
             query = query.where(AccessRequest.id > after_id)
         return db.session.scalars(query.options(*_listed()).order_by(AccessRequest.id).limit(size)).unique().all()
     return _page(query, status, before_id, size)
+
+
+def stages_in_queue() -> list[tuple[str, str]]:
+    """Key and name of the stages that could be open now: those that are set up here."""
+    return sorted(((key, template.name) for key, template in stage_templates().items()), key=lambda pair: pair[1])
 
 
 def count_waiting_for(person: User, *, most: int = 100) -> int:
@@ -124,6 +140,10 @@ def apps_with_access_to(thing: ApiProduct | Plan) -> int:
     column = Grant.plan_id if isinstance(thing, Plan) else Grant.product_id
     query = select(func.count(Grant.app_id.distinct())).where(column == thing.id, Grant.state == GrantState.ACTIVE)
     return db.session.scalar(query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()))) or 0
+
+
+def _open_stages() -> Select[Any]:
+    return select(ReviewStage.request_id).where(ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED]))
 
 
 def _page(query: Any, status: str, before_id: int | None, size: int) -> Sequence[AccessRequest]:

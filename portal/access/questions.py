@@ -72,11 +72,14 @@ class Clarification(Base):
         self.state, self.closed_at = state, now()
 
 
-def ask(request: AccessRequest, *, by: User, question: str) -> Clarification:
-    """Ask the requester something; the stage that this person would answer waits, and its clock stands still."""
+def ask(request: AccessRequest, *, by: User, question: str, stage_id: int | None = None) -> Clarification:
+    """Ask the requester something; the stage that this person would answer waits, and its clock stands still.
+
+    ``stage_id`` names it for those who are asked in several.
+    """
     text_ = _said(question, "question", "Write what you want to know.")
     locked = lock_request(request)
-    voice = _voice(locked, by)
+    voice = _voice(locked, by, stage_id)
     voice.stage.move_to(StageState.PAUSED)
     asked = Clarification(request=locked, stage=voice.stage, asked_by=by, question=text_)
     db.session.add(asked)
@@ -133,10 +136,10 @@ def _locked(question: Clarification) -> tuple[AccessRequest, Clarification]:
     return locked, mine
 
 
-def _voice(locked: AccessRequest, by: User) -> Voice:
+def _voice(locked: AccessRequest, by: User, stage_id: int | None) -> Voice:
     if not locked.is_pending:
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
-    voices = voices_in(locked, by)
+    voices = [voice for voice in voices_in(locked, by) if stage_id in (None, voice.stage.id)]
     if not voices:
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
     return voices[0]

@@ -107,6 +107,13 @@ class ReviewStage(Base):
 
     __table_args__ = (
         Index("ix_review_stage_state_request_id", "state", "request_id"),
+        Index(
+            "ix_review_stage_open_due_at",
+            "due_at",
+            "request_id",
+            sqlite_where=text("state = 'open'"),
+            postgresql_where=text("state = 'open'"),
+        ),
         Index("ix_review_stage_alarm", "id", sqlite_where=text("alarm <> ''"), postgresql_where=text("alarm <> ''")),
     )
 

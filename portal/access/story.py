@@ -23,11 +23,26 @@ _TITLES = {
     EventKind.STAGE_VOTED: ("One approval of several", "info"),
     EventKind.STAGE_APPROVED: ("Stage approved", "good"),
     EventKind.STAGE_SKIPPED: ("Stage no longer needed", ""),
+    EventKind.STAGE_ADDED: ("Stage added", "info"),
+    EventKind.STAGE_RECUSED: ("Stepped back", ""),
+    EventKind.STAGE_REASSIGNED: ("Passed on", "info"),
+    EventKind.STAGE_CLAIMED: ("Taken up", ""),
+    EventKind.STAGE_RELEASED: ("Left to the others again", ""),
+    EventKind.INFORMATION_REQUESTED: ("Information requested", "pending"),
+    EventKind.INFORMATION_GIVEN: ("Answered", "info"),
+    EventKind.QUESTION_WITHDRAWN: ("Question taken back", ""),
+    EventKind.REQUEST_NARROWED: ("Narrowed", "info"),
+    EventKind.REQUEST_EDITED: ("Request changed", "info"),
+    EventKind.REVIEW_VOIDED: ("An earlier answer no longer counts", "pending"),
     EventKind.REQUEST_DENIED: ("Denied by policy", "bad"),
     EventKind.REQUEST_APPROVED: ("Approved", "good"),
     EventKind.REQUEST_REJECTED: ("Rejected", "bad"),
     EventKind.REQUEST_WITHDRAWN: ("Withdrawn", ""),
 }
+# What reviewers arrange among themselves.
+_INSIDE = frozenset(
+    {EventKind.STAGE_RECUSED, EventKind.STAGE_REASSIGNED, EventKind.STAGE_CLAIMED, EventKind.STAGE_RELEASED}
+)
 _STEP_STATES = {
     StageState.WAITING: "todo",
     StageState.OPEN: "current",
@@ -42,12 +57,14 @@ _STEP_STATES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the path that a request takes."""
+    """One step of the path that a request takes; ``because`` and ``due_at`` stand with stages that are not over."""
 
     label: str
     detail: str
     state: str
     at: datetime | None = None
+    because: str = ""
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +81,7 @@ class Entry:
 def path_of(request: AccessRequest) -> list[Step]:
     """The steps of a request from submission to access, each with who answered or who is awaited."""
     submitted = Step("Submitted", request.requester.display_name, "done", request.submitted_at)
-    stages = [Step(_title(s), awaited(s), _STEP_STATES[s.state], s.decided_at) for s in request.stages]
+    stages = [_step(stage) for stage in request.stages]
     if request.auto_approved:
         stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
     endings = {
@@ -78,6 +95,11 @@ def path_of(request: AccessRequest) -> list[Step]:
     return [submitted, *stages, endings[request.status]]
 
 
+def _step(stage: ReviewStage) -> Step:
+    due_at = stage.due_at if stage.state is StageState.OPEN else None
+    return Step(_title(stage), awaited(stage), _STEP_STATES[stage.state], stage.decided_at, stage.because, due_at)
+
+
 def _title(stage: ReviewStage) -> str:
     return stage.what_it_gives[:1].upper() + stage.what_it_gives[1:]
 
@@ -88,23 +110,34 @@ def awaited(stage: ReviewStage) -> str:
         return stage.reviewer.display_name
     if stage.state is StageState.WAITING:
         return "after the steps before it"
+    if stage.state is StageState.PAUSED:
+        return f"{stage.request.requester.display_name}, who was asked something"
     asked = [assignee.user.display_name for assignee in stage.active_assignees if assignee.user.active]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
     return " or ".join(asked[:3]) + more or "an administrator"
 
 
-def history_of(request: AccessRequest) -> list[Entry]:
-    """What has happened to a request, the latest first, from the audit record."""
+def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
+    """What has happened to a request, the latest first, from the audit record.
+
+    ``inside`` tells as well what reviewers arrange among themselves.
+    """
     names = {person.email: person.display_name for person in _people_in(request)}
     told: list[Entry] = []
     for event in events.subject_history(request, *request.stages):
-        if event.kind in _TITLES and not (event.kind is EventKind.STAGE_APPROVED and len(request.stages) == 1):
+        if _is_told(event.kind, request, inside):
             title, tone = _TITLES[event.kind]
             asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
             by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
             words = f"{title} to {asked}" if asked else title
             told.append(Entry(words, by, event.occurred_at, "" if said_before else event.reason, tone))
     return told[::-1]
+
+
+def _is_told(kind: str, request: AccessRequest, inside: bool) -> bool:
+    if kind not in _TITLES or (kind in _INSIDE and not inside):
+        return False
+    return not (kind == EventKind.STAGE_APPROVED and len(request.stages) == 1)
 
 
 def _people_in(request: AccessRequest) -> set[User]:
