@@ -16,13 +16,15 @@ from sqlalchemy import Column as TableColumn
 from sqlalchemy import ForeignKey, String, Table, Text, UniqueConstraint, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
+from sqlalchemy.orm.attributes import flag_modified
 
 from portal.access.grants import provision
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind, RequestStatus
+from portal.access.queries import requests_numbered
 from portal.access.review import ReviewStage
 from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
-from portal.accounts import Right, User
+from portal.accounts import Right, RoleName, User, people_with_role
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import Base, db, key, lock, now, pk, words
@@ -30,7 +32,7 @@ from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
 from portal.policies import StageTemplate
 
-MOST_MINUTES = 240
+MOST_EMERGENCY_MINUTES = 240
 LONGEST_REASON = 4000
 DEBT = StageTemplate.from_json(
     {
@@ -116,10 +118,16 @@ def set_envelope(
     people: Iterable[User],
     environment: Environment = Environment.PROD,
     envelope: Envelope | None = None,
+    version: int | None = None,
 ) -> Envelope:
-    """Say what may be had in an emergency; changes ``envelope`` when one is given. Raises Invalid naming the field."""
+    """Say what may be had in an emergency; changes ``envelope`` when one is given. Raises Invalid naming the field.
+
+    Raises Conflict when the envelope is closed, or is no longer the ``version`` that was on the screen.
+    """
     if not by.may(Right.EDIT_POLICIES):
         raise NotAllowed("You may not set what can be had in an emergency.")
+    if envelope is not None:
+        envelope = _locked_as_seen(envelope, version)
     wanted, named = list(scopes), list(people)
     if not name.strip():
         raise Invalid("Give it a name.", field="name")
@@ -127,8 +135,8 @@ def set_envelope(
         raise Invalid(f"{product.name} cannot be requested.", field="product")
     if unknown := set(wanted) - set(plan.scopes_for(product)):
         raise Invalid(f"{', '.join(sorted(unknown))} is not open on {plan.display_name}.", field="scopes")
-    if not 1 <= most_minutes <= MOST_MINUTES:
-        raise Invalid(f"Choose between 1 and {MOST_MINUTES} minutes.", field="most_minutes")
+    if not 1 <= most_minutes <= MOST_EMERGENCY_MINUTES:
+        raise Invalid(f"Choose between 1 and {MOST_EMERGENCY_MINUTES} minutes.", field="most_minutes")
     if by.id in {person.id for person in named}:
         raise Invalid("Nobody sets an envelope for themselves. Another administrator can.", field="people")
     values: dict[str, Any] = {
@@ -140,21 +148,13 @@ def set_envelope(
         "most_minutes": most_minutes,
         "people": named,
     }
+    before = _told(envelope) if envelope is not None else None
     made = envelope or Envelope(created_by=by)
     for field, value in values.items():
         setattr(made, field, value)
+    flag_modified(made, "name")  # who is named stands in another table; the version counts for that too
     db.session.add(made)
-    record(
-        EventKind.ENVELOPE_SET,
-        subject=made,
-        by=by,
-        after={
-            "product": product.name,
-            "scopes": made.scopes,
-            "minutes": most_minutes,
-            "people": [person.email for person in named],
-        },
-    )
+    record(EventKind.ENVELOPE_SET, subject=made, by=by, before=before, after=_told(made))
     return made
 
 
@@ -186,7 +186,7 @@ def break_glass(
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("You can only ask for your own apps.")
     _refuse_incomplete(held, reason, minutes, step_up)
-    if _open_debt(by):
+    if debt_of(by):
         raise Conflict("Your last emergency access has not been reviewed yet.")
     request = _request_for(held, app, by, reason)
     try:
@@ -259,8 +259,29 @@ def find_envelope(envelope_id: int) -> Envelope | None:
     return db.session.get(Envelope, envelope_id)
 
 
-def emergencies() -> Sequence[Grant]:
-    """The emergency access that stands now: what the dashboard shouts about."""
+def find_bar(bar_id: int) -> BreakGlassBar | None:
+    """The bar with this key."""
+    return db.session.get(BreakGlassBar, bar_id)
+
+
+def people_told(request: AccessRequest) -> list[User]:
+    """Everybody who hears of an emergency at once: administrators, security reviewers, the owners of the products.
+
+    Whoever asked for it hears of it too, since it may have been somebody else with their account.
+    """
+    owners = [owner for product in request.products for owner in product.owners]
+    named = [*people_with_role(RoleName.ADMINISTRATOR), *people_with_role(RoleName.SECURITY_REVIEWER)]
+    return [*named, *owners, request.requester]
+
+
+def emergency_credentials(app: DeveloperApp) -> set[int]:
+    """The keys of the app's credentials that came of an emergency."""
+    query = select(Grant.credential_id).join(AccessRequest, AccessRequest.id == Grant.request_id)
+    return set(db.session.scalars(query.where(Grant.app_id == app.id, AccessRequest.kind == RequestKind.BREAK_GLASS)))
+
+
+def emergencies(*, seen_by: User | None = None) -> Sequence[Grant]:
+    """The emergency access that stands now, all or what this person may see: what the dashboard shouts about."""
     query = (
         select(Grant)
         .join(AccessRequest)
@@ -272,7 +293,43 @@ def emergencies() -> Sequence[Grant]:
         )
         .options(joinedload(Grant.request), joinedload(Grant.app), joinedload(Grant.product))
     )
-    return db.session.scalars(query.order_by(Grant.id)).unique().all()
+    standing = db.session.scalars(query.order_by(Grant.id)).unique().all()
+    if seen_by is None or not standing:
+        return standing
+    visible = {request.id for request in requests_numbered([g.request.number for g in standing], seen_by=seen_by)}
+    return [grant for grant in standing if grant.request_id in visible]
+
+
+def debt_of(person: User) -> AccessRequest | None:
+    """The emergency of this person that nobody has reviewed yet."""
+    query = select(AccessRequest).where(
+        AccessRequest.requester_id == person.id,
+        AccessRequest.kind == RequestKind.BREAK_GLASS,
+        AccessRequest.status == RequestStatus.PENDING,
+    )
+    return db.session.scalars(query.limit(1)).first()
+
+
+def _locked_as_seen(envelope: Envelope, version: int | None) -> Envelope:
+    locked = lock(Envelope, envelope.id)
+    if locked is None or not locked.is_open:
+        raise Conflict("This envelope is closed. Set up another one.")
+    if version is not None and locked.version != version:
+        raise Conflict("Somebody else has changed this envelope since you opened it.")
+    return locked
+
+
+def _told(envelope: Envelope) -> dict[str, Any]:
+    """What the record says of an envelope."""
+    return {
+        "name": envelope.name,
+        "product": envelope.product.name,
+        "plan": envelope.plan.display_name,
+        "environment": envelope.environment,
+        "scopes": envelope.scopes,
+        "minutes": envelope.most_minutes,
+        "people": [person.email for person in envelope.people],
+    }
 
 
 def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: str) -> None:
@@ -284,15 +341,6 @@ def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: s
         raise Invalid(f"Choose between 1 and {envelope.most_minutes} minutes.", field="minutes")
     if not step_up:
         raise Invalid("Give your password again.", field="password")
-
-
-def _open_debt(person: User) -> bool:
-    query = select(AccessRequest.id).where(
-        AccessRequest.requester_id == person.id,
-        AccessRequest.kind == RequestKind.BREAK_GLASS,
-        AccessRequest.status == RequestStatus.PENDING,
-    )
-    return db.session.scalar(query.limit(1)) is not None
 
 
 def _request_for(envelope: Envelope, app: DeveloperApp, by: User, reason: str) -> AccessRequest:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from portal import events
-from portal.access.models import AccessRequest, RequestStatus
+from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import ReviewStage, StageState
 from portal.accounts import User
 from portal.events import EventKind
 
 _TITLES = {
     EventKind.REQUEST_SUBMITTED: ("Submitted", ""),
+    EventKind.GLASS_BROKEN: ("Emergency access taken", "bad"),
     EventKind.STAGE_OPENED: ("Sent for approval", "info"),
     EventKind.STAGE_STAFFED: ("Asked as well", "info"),
     EventKind.STAGE_UNSTAFFED: ("Nobody of this stage can answer", "warn"),
@@ -82,6 +83,8 @@ def path_of(request: AccessRequest) -> list[Step]:
     """The steps of a request from submission to access, each with who answered or who is awaited."""
     submitted = Step("Submitted", request.requester.display_name, "done", request.submitted_at)
     stages = [_step(stage) for stage in request.stages]
+    if request.kind is RequestKind.BREAK_GLASS:
+        return [*_emergency_steps(request, submitted), *stages]
     if request.auto_approved:
         stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
     endings = {
@@ -93,6 +96,12 @@ def path_of(request: AccessRequest) -> list[Step]:
         RequestStatus.DENIED: Step("Denied by policy", "", "failed", request.decided_at),
     }
     return [submitted, *stages, endings[request.status]]
+
+
+def _emergency_steps(request: AccessRequest, submitted: Step) -> list[Step]:
+    """What came before the review: an emergency has its access first."""
+    given = Step("Access", "Given at once, within an envelope", "done", request.submitted_at)
+    return [replace(submitted, label="Glass broken"), given]
 
 
 def _step(stage: ReviewStage) -> Step:
