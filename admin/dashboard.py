@@ -11,6 +11,7 @@ from portal.web import current_person, render, requires
 
 bp = Blueprint("dashboard", __name__)
 NEXT_SHOWN = 8
+ALARMS_SHOWN = 20
 
 
 @bp.get("/")
@@ -25,5 +26,7 @@ def show() -> ResponseReturnValue:
         waiting_count=access.count_waiting_for(person),
         oldest=access.oldest_waiting_for(person),
         outbox=events.backlog() if person.may(Right.SEE_MESSAGES) else None,
+        alarms=access.alarms(size=ALARMS_SHOWN) if person.may(Right.SEE_ALL_REQUESTS) else [],
+        alarm_count=access.count_alarms() if person.may(Right.SEE_ALL_REQUESTS) else 0,
         counts=access.counts_by_status(seen_by=person) if person.may(Right.SEE_REQUESTS) else {},
     )

@@ -200,7 +200,10 @@ def save(product_id: int) -> ResponseReturnValue:
         return _show(product, form, status=422)
     try:
         with transaction():
-            catalog.change_product(product, form.values(), by=current_person(), version=form.seen_version)
+            values = form.values()
+            catalog.change_product(product, values, by=current_person(), version=form.seen_version)
+            if "owners" in values:
+                access.restaff_for(product=product)
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(product_id), form, status=422)

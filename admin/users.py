@@ -10,7 +10,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal import accounts, apps
+from portal import access, accounts, apps
 from portal.accounts import Right, RoleName, User
 from portal.db import transaction
 from portal.errors import Conflict, NotAllowed
@@ -95,6 +95,7 @@ def save_roles(user_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             accounts.change_roles(person, form.chosen, by=current_person(), seen=form.were)
+            access.restaff_for(person=person, roles=form.chosen ^ form.were)
     except (Conflict, NotAllowed) as refusal:
         form.form_errors = [refusal.message]
         return _show(person, roles_form=form, status=409 if isinstance(refusal, Conflict) else 403)
@@ -110,6 +111,7 @@ def deactivate(user_id: int) -> ResponseReturnValue:
         return _show(person, reason_form=form, status=422)
     with transaction():
         accounts.deactivate(person, by=current_person(), reason=form.reason.data or "")
+        access.restaff_for(person=person, roles=person.role_names)
     return done(url_for("admin.users.show", user_id=user_id), "The account is closed.")
 
 
@@ -122,6 +124,7 @@ def reactivate(user_id: int) -> ResponseReturnValue:
         return _show(person, reason_form=form, status=422)
     with transaction():
         accounts.reactivate(person, by=current_person(), reason=form.reason.data or "")
+        access.restaff_for(person=person, roles=person.role_names)
     return done(url_for("admin.users.show", user_id=user_id), "The account is open again.")
 
 

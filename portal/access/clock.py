@@ -14,7 +14,7 @@ from portal import schedule
 from portal.access.break_glass import bar_after
 from portal.access.grants import close_refused
 from portal.access.locking import lock_request
-from portal.access.models import AccessRequest, RequestStatus
+from portal.access.models import RequestStatus
 from portal.access.review import ReviewStage, StageState
 from portal.access.staffing import escalate, staff_anew
 from portal.access.timing import SUBJECT, StageTimer
@@ -106,17 +106,6 @@ def _run_out(stage: ReviewStage, because: str) -> None:
     kind = EventKind.REQUEST_REJECTED if rejects else EventKind.REQUEST_EXPIRED
     record(kind, subject=request, by=None, reason=because)
     bar_after(request, because)
-
-
-def due_of(request: AccessRequest) -> datetime | None:
-    """When the earliest answer that a request waits for is due; None when its clock stands still or has ended."""
-    return min((stage.due_at for stage in request.open_stages if stage.due_at is not None), default=None)
-
-
-def is_overdue(request: AccessRequest) -> bool:
-    """Whether an answer is later than it should be."""
-    due_at = due_of(request)
-    return request.is_pending and due_at is not None and due_at < now()
 
 
 def _day(moment: datetime) -> str:

@@ -143,6 +143,16 @@ class AccessRequest(Base):
         return [stage for stage in self.stages if stage.state is StageState.OPEN]
 
     @property
+    def due_at(self) -> datetime | None:
+        """When the earliest answer that is awaited is due; None when no clock runs."""
+        return min((stage.due_at for stage in self.open_stages if stage.due_at is not None), default=None)
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether an answer is later than it should be."""
+        return self.is_pending and self.due_at is not None and self.due_at < now()
+
+    @property
     def status_text(self) -> str:
         """The status as people read it; it names the stage that is awaited unless the owner alone is asked (C39)."""
         if not self.is_pending:

@@ -103,7 +103,10 @@ class Change:
 
     @staticmethod
     def _is_in(stage: ReviewStage, person: User) -> bool:
-        return stage.request.requester_id == person.id or any(a.user_id == person.id for a in stage.assignees)
+        """Whether the person asks, is asked, or owns what is asked for."""
+        asked = any(assignee.user_id == person.id for assignee in stage.assignees)
+        owns = any(owner.id == person.id for product in stage.request.products for owner in product.owners)
+        return stage.request.requester_id == person.id or asked or owns
 
 
 def restaff_for(
@@ -121,7 +124,7 @@ def restaff_for(
     query = query.where(ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])).order_by(ReviewStage.request_id)
     asked = joinedload(ReviewStage.request)
     loaded = (
-        asked.selectinload(AccessRequest.items).joinedload(RequestItem.product),
+        asked.selectinload(AccessRequest.items).joinedload(RequestItem.product).selectinload(ApiProduct.owners),
         asked.joinedload(AccessRequest.requester),
         selectinload(ReviewStage.assignees),
     )
@@ -175,7 +178,7 @@ def staff_anew(stage: ReviewStage) -> None:
     if new and not staff.intended and stage.key != "owner":
         _tell_unstaffed(stage)
     if stage.due_at is None and stage.state is StageState.OPEN:
-        timing.start(stage)  # it was opened before stages had times
+        timing.start(stage, anew=True)  # it was opened before stages had times
     _raise_alarm(stage)
 
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import events
+from portal import access, events
 from portal.db import db, now
 from portal.schema import schema_problem
 from portal.web.access import public
@@ -32,11 +32,13 @@ class OutboxCollector(Collector):
     """Reads the outbox when it is asked, so that every process tells the same."""
 
     def collect(self) -> list[GaugeMetricFamily]:
-        """Messages waiting, messages dead, and the age of the oldest that waits."""
+        """Messages waiting, messages dead, the age of the oldest that waits, and requests that are stuck."""
         waiting, dead, oldest = events.backlog()
         age = (now() - oldest).total_seconds() if oldest else 0.0
+        stuck = access.count_alarms()
         return [
             GaugeMetricFamily("portico_outbox_waiting", "Messages waiting to be delivered.", waiting),
+            GaugeMetricFamily("portico_requests_stuck", "Open requests that nobody can bring to an end.", stuck),
             GaugeMetricFamily("portico_outbox_dead", "Messages set aside after failing.", dead),
             GaugeMetricFamily("portico_outbox_oldest_seconds", "Age of the oldest waiting message, in seconds.", age),
         ]

@@ -65,10 +65,10 @@ def test_C41_a_stage_is_due_in_working_time(clock):
     request = make_request()
 
     assert the_stage(request).due_at == datetime(2026, 11, 27, 16, tzinfo=UTC)
-    assert access.due_of(request) == the_stage(request).due_at
-    assert not access.is_overdue(request)
+    assert request.due_at == the_stage(request).due_at
+    assert not request.is_overdue
     clock.move_to(datetime(2026, 11, 27, 16, 1, tzinfo=UTC))
-    assert access.is_overdue(request)
+    assert request.is_overdue
 
 
 def test_C42_reviewers_are_reminded_after_two_working_days_and_daily_at_the_end(clock, admin):
@@ -207,7 +207,7 @@ def test_a_stage_that_waits_for_an_answer_has_its_clock_stopped(clock, admin):
     at(clock, 6, 9)
 
     assert mails("reminder") == mails("escalated") == []
-    assert not access.is_overdue(request)
+    assert not request.is_overdue
     with transaction():
         the_stage(request).move_to(StageState.OPEN)
     assert the_stage(request).due_at == MONDAY + timedelta(days=11, hours=8)  # five working days without those between
