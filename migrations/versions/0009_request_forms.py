@@ -154,4 +154,4 @@ def refuse_changes() -> None:
 
 
 def name_of(table: str, deed: str) -> str:
-    return f"{table}_no_{deed.split()[0]}"
+    return f"{table}_no_{deed.split(maxsplit=1)[0]}"
