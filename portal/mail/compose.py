@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from portal import access
-from portal.access import AccessRequest, Grant, GrantState, ReviewStage, StageState
+from portal.access import AccessRequest, Grant, GrantState, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.catalog import AuthMethod
 from portal.config import Settings
 from portal.credentials import Credential, CredentialState
 from portal.events import Draft, EventKind
+from portal.mail.deciding import DecidingMails
 from portal.mail.lateness import LateMails
 from portal.mail.texts import Texts, render, texts_of
 
@@ -22,7 +23,8 @@ class Composer:
     def __init__(self, settings: Settings) -> None:
         self.base_url = settings.base_url
         self.site_name = settings.site_name
-        late = LateMails(self)
+        self._late = late = LateMails(self)
+        self._deciding = deciding = DecidingMails(self)
         self._writers: dict[EventKind, Callable[[Any, str, Any], Iterable[Draft]]] = {
             EventKind.STAGE_OPENED: self._stage_opened,
             EventKind.REQUEST_APPROVED: self._approved,
@@ -30,12 +32,18 @@ class Composer:
             EventKind.REQUEST_WITHDRAWN: self._withdrawn,
             EventKind.CREDENTIAL_REVOKED: self._credential_revoked,
             EventKind.ACCESS_REVOKED: self._access_revoked,
-            EventKind.REVIEWER_ASKED: late.asked,
+            EventKind.REVIEWER_ASKED: self._asked,
             EventKind.STAGE_REMINDED: late.reminded,
             EventKind.STAGE_ESCALATED: late.escalated,
             EventKind.REQUEST_EXPIRED: late.expired,
             EventKind.ANSWER_REMINDED: late.unanswered,
             EventKind.DIGEST_SENT: late.digest,
+            EventKind.INFORMATION_REQUESTED: deciding.question,
+            EventKind.INFORMATION_GIVEN: deciding.answer,
+            EventKind.REQUEST_EDITED: deciding.edited,
+            EventKind.REVIEW_VOIDED: deciding.voided,
+            EventKind.REQUEST_DENIED: deciding.denied,
+            EventKind.DELEGATED: deciding.delegated,
         }
 
     def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
@@ -75,8 +83,13 @@ class Composer:
         }
 
     def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
-        asked = (assignee.user for assignee in stage.active_assignees)
+        told = {review.reviewer_id for review in stage.reviews if review.voided_by_revision == stage.request.revision}
+        asked = (assignee.user for assignee in stage.active_assignees if assignee.user_id not in told)
         return self.to_each("submitted", asked, self.about_stage(stage, reason))
+
+    def _asked(self, assignee: StageAssignee, reason: str, by: Any) -> list[Draft]:
+        """To somebody who is asked now and was not when the stage opened: by the clock, or by a colleague."""
+        return self._late.asked(assignee, reason, by) if by is None else self._deciding.passed_on(assignee, reason, by)
 
     def _approved(self, request: AccessRequest, reason: str, by: Any) -> list[Draft]:
         automatic, credential = request.auto_approved and by is None, request.credential

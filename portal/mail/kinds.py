@@ -22,6 +22,14 @@ _LATE = {
     "expires": "4 December 2026, 17:00 UTC",
     "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
 }
+_ASKED = {
+    "requester_name": "Grace Hopper",
+    "asker_name": "Ada Lovelace",
+    "stage": "Security",
+    "question": "How many calls do you expect in a day?",
+    "answer": "",
+    "link": f"https://portal.example.com/requests/{_NUMBER}",
+}
 
 
 @dataclass(frozen=True)
@@ -172,6 +180,88 @@ _ALL = (
                 "open for 1 day, due 27 November 2026, 17:00 UTC, waits for Grace Hopper"
             ),
             "link": "https://portal.example.com/admin/access-requests",
+        },
+    ),
+    MailKind(
+        name="question",
+        title="Question about a request",
+        recipients="The person who asked for access",
+        when="A reviewer wants to know something before deciding",
+        placeholders={**_EVERYWHERE, **_REQUEST, **_ASKED, "expires": "10 December 2026, 17:00 UTC"},
+    ),
+    MailKind(
+        name="answer",
+        title="Question answered",
+        recipients="The reviewer who asked",
+        when="The requester answers a question",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            **_ASKED,
+            "answer": "About a thousand on a working day.",
+            "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="changed",
+        title="Request changed",
+        recipients="The reviewers whose answer is awaited, or no longer counts",
+        when="The requester changes a request while it is reviewed",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "requester_name": "Grace Hopper",
+            "reason": "Now for our partners as well.",
+            "voided": "yes",
+            "awaited": "",
+            "stage": "Security",
+            "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="denied",
+        title="Request denied by policy",
+        recipients="The person who asked",
+        when="The policy does not allow what was asked for",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "reason": "Restricted products are not given to outside organisations.",
+            "link": f"https://portal.example.com/requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="reassigned",
+        title="Review passed on",
+        recipients="The person who is asked now",
+        when="A reviewer or an administrator passes a review on",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "requester_name": "Grace Hopper",
+            "requester_email": "grace@acme.example",
+            "organisation": "Acme",
+            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per 1 s\nCredential: ends in a year",
+            "reason": "We show our customers what a journey will cost.",
+            "stage": "Security",
+            "because": "Production access is checked by security.",
+            "by_name": "Katherine Johnson",
+            "why": "You know this product better.",
+            "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="delegated",
+        title="Standing in for somebody",
+        recipients="The person who stands in",
+        when="A reviewer lets somebody answer in their place for a time",
+        placeholders={
+            **_EVERYWHERE,
+            "by_name": "Katherine Johnson",
+            "starts": "23 November 2026, 00:00 UTC",
+            "ends": "5 December 2026, 00:00 UTC",
+            "reason": "I am on holiday.",
+            "link": "https://portal.example.com/admin/my-work",
         },
     ),
 )
