@@ -21,8 +21,7 @@ from flask_security.forms import (
     unique_user_email,
     valid_user_email,
 )
-from flask_security.utils import hash_password, verify_password
-from flask_wtf import FlaskForm
+from flask_security.utils import hash_password
 from wtforms import EmailField, PasswordField, StringField, SubmitField, ValidationError
 from wtforms.validators import DataRequired, InputRequired, Length
 
@@ -30,9 +29,9 @@ from portal import accounts
 from portal.accounts import User
 from portal.db import lock, transaction
 from portal.errors import Invalid
+from portal.web.step_up import PasswordAgainForm, short
 from portal.web.writing import begin_writing
 
-MOST_CHARACTERS = 1024
 _ENTER_EMAIL = "Enter your mail address."
 _ENTER_PASSWORD = "Enter a password."
 _OLD = {"autocomplete": "current-password"}
@@ -44,18 +43,11 @@ def _email(*checks: Any, autocomplete: str = "username") -> EmailField:
     return EmailField("Email", [DataRequired(_ENTER_EMAIL), *checks], render_kw={"autocomplete": autocomplete})
 
 
-def _short(_form: Any, field: Any) -> None:
-    """Refuse what nobody types before anything is computed from it."""
-    if len(field.data or "") > MOST_CHARACTERS:
-        field.data = ""
-        raise ValidationError(f"Use at most {MOST_CHARACTERS} characters.")
-
-
 class SignInForm(LoginForm):
     """Email and password. A sign-in that fails is recorded, whichever of the two was wrong."""
 
     email = _email(Length(max=254), EmailValidation(verify=False))
-    password = PasswordField("Password", [InputRequired(_ENTER_PASSWORD), _short], render_kw=_OLD)
+    password = PasswordField("Password", [InputRequired(_ENTER_PASSWORD), short], render_kw=_OLD)
     remember = None
     submit = SubmitField("Sign in")
 
@@ -87,7 +79,7 @@ class RegistrationForm(RegisterFormV2):
     name = StringField("Name", [DataRequired("Enter your name."), Length(max=120)], render_kw={"autocomplete": "name"})
     email = _email(Length(max=254), EmailValidation(verify=True), unique_user_email, autocomplete="email")
     password = PasswordField(
-        "Password", [InputRequired(_ENTER_PASSWORD), _short], description=_LENGTH_HINT, render_kw=_NEW
+        "Password", [InputRequired(_ENTER_PASSWORD), short], description=_LENGTH_HINT, render_kw=_NEW
     )
     submit = SubmitField("Create account")
 
@@ -142,7 +134,7 @@ class NewPasswordForm(ResetPasswordForm):
     """A new password by the link from the mail."""
 
     password = PasswordField(
-        "New password", [InputRequired(_ENTER_PASSWORD), _short], description=_LENGTH_HINT, render_kw=_NEW
+        "New password", [InputRequired(_ENTER_PASSWORD), short], description=_LENGTH_HINT, render_kw=_NEW
     )
     password_confirm = None
     submit = SubmitField("Save the new password")
@@ -163,11 +155,9 @@ class NewPasswordForm(ResetPasswordForm):
 class PasswordForm(ChangePasswordForm):
     """The present password and a new one."""
 
-    password = PasswordField(
-        "Current password", [InputRequired("Enter your current password."), _short], render_kw=_OLD
-    )
+    password = PasswordField("Current password", [InputRequired("Enter your current password."), short], render_kw=_OLD)
     new_password = PasswordField(
-        "New password", [InputRequired(_ENTER_PASSWORD), _short], description=_LENGTH_HINT, render_kw=_NEW
+        "New password", [InputRequired(_ENTER_PASSWORD), short], description=_LENGTH_HINT, render_kw=_NEW
     )
     new_password_confirm = None
     submit = SubmitField("Change password")
@@ -187,15 +177,13 @@ class PasswordForm(ChangePasswordForm):
         return True
 
 
-class NewAddressForm(FlaskForm):
+class NewAddressForm(PasswordAgainForm):
     """Another mail address for one's own account, and the password once more."""
 
     email = EmailField(
         "New address", [DataRequired(_ENTER_EMAIL), Length(max=254)], render_kw={"autocomplete": "email"}
     )
-    password = PasswordField(
-        "Current password", [InputRequired("Enter your current password."), _short], render_kw=_OLD
-    )
+    what_for = "a change of the mail address"
 
     def validate_email(self, field: Any) -> None:
         """Take the address in its one normal form."""
@@ -203,18 +191,6 @@ class NewAddressForm(FlaskForm):
             field.data = accounts.normal_address(field.data or "")
         except Invalid as error:
             raise ValidationError(error.message) from None
-
-    def validate(self, **kwargs: Any) -> bool:
-        """Whether the form is complete and the password right. A wrong one is recorded like a sign-in that failed."""
-        if not super().validate(**kwargs):
-            return False
-        person = cast(User, current_user._get_current_object())
-        if person.password and verify_password(accounts.normal_password(self.password.data or ""), person.password):
-            return True
-        with transaction():
-            accounts.refuse_sign_in(person, reason="wrong password, for a change of the mail address")
-        self.password.errors = ["That is not your current password."]
-        return False
 
 
 def _is_malformed(form: ResetRequestForm | ConfirmationRequestForm) -> bool:
