@@ -17,6 +17,7 @@ def test_this_machine_reads_how_much_was_answered_and_how_much_waits(app):
     assert answer.status_code == 200
     assert "portico_http_requests_total{" in answer.text
     assert "portico_outbox_waiting 0.0" in answer.text
+    assert "portico_requests_stuck 0.0" in answer.text
 
 
 @pytest.mark.parametrize(
