@@ -66,7 +66,7 @@ from portal.access.filters import (
     forget_filter,
     save_filter,
 )
-from portal.access.form import form_of
+from portal.access.form import form_again, form_of
 from portal.access.grants import (
     Tally,
     delete_app,
@@ -266,6 +266,7 @@ __all__ = [
     "find_request",
     "fingerprint",
     "forget_filter",
+    "form_again",
     "form_of",
     "grants_from",
     "grants_of",

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from portal import forms
-from portal.access.models import CartItem
+from portal.access.models import AccessRequest, CartItem
 from portal.access.rules import Category, Problem
 from portal.accounts import User
 from portal.catalog import Environment
+from portal.errors import Conflict
 
 CHANGED = "The request form has changed since this page was shown. Look at it again; your answers are still there."
 
@@ -35,6 +36,41 @@ def judged_answers(
         return {}, [Problem(Category.FORM, CHANGED)]
     found = forms.weigh_answers(asked, answers, by=by)
     return found.answers, [Problem(Category.FORM, fault.message) for fault in forms.faults(asked, found)]
+
+
+def form_again(request: AccessRequest) -> forms.Ask:
+    """The form of a request as it was asked then: in the versions that it was filled with."""
+    return forms.ask(forms.forms_by_id(request.form_ids), environment=str(request.environment))
+
+
+def revised_answers(request: AccessRequest, answers: Mapping[str, Any], *, by: User) -> dict[str, Any]:
+    """Other answers to the form of a request, checked as the first were. Raises FormErrors.
+
+    Files that were handed in stay: an answer may add one, or name a newer version, and never leave one out.
+    """
+    if not request.form_ids:
+        return dict(answers)
+    asked = form_again(request)
+    found = forms.weigh_answers(asked, _with_old_links(answers, request.answers), by=by)
+    if found.errors:
+        raise forms.FormErrors(found.errors)
+    if not forms.keeps_files(request.answers, found.answers, among=found.shown):
+        raise Conflict("A file that was handed in with a request stays with it. Replace it instead.")
+    forms.seal(forms.attachment_ids(found.answers), by=by)
+    return found.answers
+
+
+def _with_old_links(answers: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A link that was not changed keeps the time at which it was given, so that it is no change."""
+
+    def same(old: Any, new: Any) -> bool:
+        return isinstance(old, Mapping) and isinstance(new, Mapping) and _link(old) == _link(new) != ("", "")
+
+    return {key: before[key] if same(before.get(key), value) else value for key, value in answers.items()}
+
+
+def _link(parts: Mapping[str, Any]) -> tuple[str, str]:
+    return str(parts.get("url", "")).strip(), str(parts.get("title", "")).strip()
 
 
 def keep_answers(answers: Mapping[str, Any], *, by: User) -> None:

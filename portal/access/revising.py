@@ -10,6 +10,7 @@ from sqlalchemy import select
 from portal import policies
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.decide import settle
+from portal.access.form import revised_answers
 from portal.access.grants import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
@@ -41,6 +42,8 @@ def edit(
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
     if locked.kind is RequestKind.BREAK_GLASS:
         raise Conflict("What was said in an emergency stays as it was said.")
+    if answers is not None:
+        answers = revised_answers(locked, answers, by=by)
     changed = _apply(locked, reason, answers)
     if not changed:
         return locked

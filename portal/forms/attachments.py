@@ -71,6 +71,12 @@ def remove_unsent(attachment: Attachment, *, by: User) -> None:
         pass
 
 
+def keeps_files(before: Mapping[str, Any], after: Mapping[str, Any], *, among: Collection[str]) -> bool:
+    """Whether every file of the earlier answers is there still, itself or in a later version, where it is asked for."""
+    named = {file.id for number in attachment_ids(after) for file in versions_of(db.session.get(Attachment, number))}
+    return named >= set(attachment_ids({key: value for key, value in before.items() if key in among}))
+
+
 def with_replacement(answers: Mapping[str, Any], old: Attachment, new: Attachment) -> dict[str, Any]:
     """The same answers with a new version in the place of a file, for the request that is changed by it."""
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Request
 from flask_wtf import FlaskForm
+from werkzeug.datastructures import FileStorage
 
 from portal import forms
 from portal.accounts import User
@@ -18,6 +19,7 @@ from portal.web import key_of
 
 ANSWER = "answer-"
 KEPT = "kept-"
+NEWER = "newer-"
 NOT_KEPT = frozenset({"csrf_token", "seen", "forms_seen"})
 
 
@@ -27,6 +29,7 @@ class Given:
 
     raw: dict[str, Any] = field(default_factory=dict)
     files: list[tuple[str, GivenFile]] = field(default_factory=list)
+    newer: list[tuple[str, int, GivenFile]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -49,6 +52,39 @@ def given_by(request: Request, asked: Ask) -> Given:
         else:
             given.raw[each.key] = request.form.get(name, "")
     return given
+
+
+def given_again(request: Request, asked: Ask, before: Mapping[str, Any]) -> Given:
+    """What was sent to change a request: its files stay, and some may come in a new version."""
+    given = given_by(request, asked)
+    for each in asked.own_fields:
+        if each.type is FieldType.FILE:
+            given.raw[each.key] = list(before.get(each.key, []))
+            for reference in given.raw[each.key]:
+                _read_replacement(each.key, reference["id"], request, given)
+    return given
+
+
+def put_files(given: Given, *, by: User) -> None:
+    """Store what came with the change of a request: new files, and new versions of those there are."""
+    keep_files(given, by=by)
+    if given.refused:
+        raise Invalid(" ".join(given.refused.values()))
+    for key, old_id, file in given.newer:
+        for old in forms.files_of([old_id], by=by).values():
+            new = forms.replace_file(old, file, by=by)
+            given.raw |= forms.with_replacement({key: given.raw[key]}, old, new)
+    given.newer.clear()
+
+
+def looks_complete(asked: Ask, given: Given) -> Weighed:
+    """What would be missing, before anything is stored: files that came count as given."""
+    coming = {key for key, _ in given.files}
+    raw = {
+        key: [*value, {}] if key in coming and isinstance(value, list) else value for key, value in given.raw.items()
+    }
+    raw |= {f.key: asked.environment for f in asked.fields if f.feeds is forms.Feed.ENVIRONMENT}
+    return forms.weigh(asked.fields, raw, given={forms.Feed.ENVIRONMENT.value: asked.environment})
 
 
 def keep_files(given: Given, *, by: User) -> None:
@@ -134,11 +170,21 @@ def _read_files(each: Field, request: Request, given: Given) -> None:
         if room <= 0:
             given.refused[each.key] = f"{each.label} takes at most {forms.MOST_FILES} files."
             return
-        try:
-            with upload.stream as stream:
-                file = forms.read_file(upload.filename, stream.read(forms.MOST_BYTES + 1))
-        except Invalid as refusal:
-            given.refused[each.key] = refusal.message
-            continue
-        given.files.append((each.key, file))
-        room -= 1
+        if (file := _read(upload, each.key, given)) is not None:
+            given.files.append((each.key, file))
+            room -= 1
+
+
+def _read_replacement(key: str, old_id: int, request: Request, given: Given) -> None:
+    upload = request.files.get(f"{NEWER}{old_id}")
+    if upload is not None and upload.filename and (file := _read(upload, key, given)) is not None:
+        given.newer.append((key, old_id, file))
+
+
+def _read(upload: FileStorage, key: str, given: Given) -> GivenFile | None:
+    try:
+        with upload.stream as stream:
+            return forms.read_file(upload.filename or "", stream.read(forms.MOST_BYTES + 1))
+    except Invalid as refusal:
+        given.refused[key] = refusal.message
+        return None

@@ -7,6 +7,7 @@ import pytest
 from portal import access, forms
 from portal.accounts import RoleName
 from portal.db import transaction
+from portal.errors import Conflict
 from tests.support.builders import fill_cart, make_plan, make_product, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -98,3 +99,67 @@ def test_C24_C25_old_versions_stay_after_replacement_and_decision(browser, owner
     number = request_with_file.number
     assert browser(owner).get(f"/admin/access-requests/{number}/files/{old.id}").answer.data == b'{"a": "<script>"}'
     assert browser(person).get(f"/requests/{number}/files/{new.id}").answer.data == b"b"
+
+
+# --- changing a request ----------------------------------------------------------------------------------------------
+
+
+def test_C24_a_file_is_replaced_on_the_page_and_both_versions_stay(browser, person, request_with_file):
+    number, old = request_with_file.number, request_with_file.answers["docs"][0]
+    page = browser(person).get(f"/requests/{number}").follow("Change request")
+
+    page = page.press("Save changes", **{f"newer-{old['id']}": (io.BytesIO(b"# Better"), "better.md")})
+
+    assert page.path == f"/requests/{number}"
+    (new,) = request_with_file.answers["docs"]
+    assert (new["name"], new["version"], request_with_file.revision) == ("better.md", 2, 2)
+    assert "version 1" in page.text("#answers")
+    assert browser(person).get(f"/requests/{number}/files/{old['id']}").answer.data == b'{"a": "<script>"}'
+
+
+def test_a_file_is_added_and_the_reason_changed(browser, person, request_with_file):
+    page = browser(person).get(f"/requests/{request_with_file.number}/edit")
+
+    page.press("Save changes", Reason="For the audit", Docs=(io.BytesIO(b"b"), "second.md"))
+
+    assert [entry["name"] for entry in request_with_file.answers["docs"]] == ["naïve.json", "second.md"]
+    assert request_with_file.reason == "For the audit"
+
+
+def test_a_wrong_file_changes_nothing_and_is_told(browser, person, request_with_file):
+    page = browser(person).get(f"/requests/{request_with_file.number}/edit")
+
+    page = page.press("Save changes", Reason="Kept", Docs=(io.BytesIO(b"x"), "x.exe"))
+
+    assert page.status == 422
+    assert "x.exe cannot be handed in" in page.text(".error-summary")
+    assert page.text("textarea[name=reason]") == "Kept"
+    assert request_with_file.revision == 1
+
+
+def test_saving_without_a_change_is_no_revision(browser, person, request_with_file):
+    browser(person).get(f"/requests/{request_with_file.number}/edit").press("Save changes")
+
+    assert request_with_file.revision == 1
+
+
+def test_a_file_that_was_handed_in_is_not_left_out(person, request_with_file):
+    with transaction():
+        other = forms.add_file(forms.read_file("other.md", b"x"), by=person)
+
+    with pytest.raises(Conflict, match="stays with it"), transaction():
+        access.edit(request_with_file, by=person, answers={"docs": [{"id": other.id}]})
+    with pytest.raises(forms.FormErrors), transaction():
+        access.edit(request_with_file, by=person, answers={})
+
+
+def test_nobody_else_and_nothing_decided_is_changed(browser, owner, person, request_with_file):
+    number = request_with_file.number
+
+    assert browser(make_user()).get(f"/requests/{number}/edit").status == 404
+    assert browser(make_user()).forge(f"/requests/{number}/edit", {"reason": "x"}).status == 404
+    with transaction():
+        access.reject(request_with_file, by=owner, reason="No.")
+    assert browser(person).get(f"/requests/{number}/edit").status == 409
+    assert browser(person).forge(f"/requests/{number}/edit", {"reason": "x"}).status in {409, 422}
+    assert request_with_file.reason == ""

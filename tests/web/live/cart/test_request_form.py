@@ -1,6 +1,7 @@
 """A cart whose products ask for more: the form is filled in, checked, kept and sent."""
 
 import io
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from portal.forms import Attachment
 from tests.support.builders import fill_cart, make_plan, make_product, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
-FIELDS = [
+FIELDS: list[dict[str, Any]] = [
     {"key": "title", "label": "Title", "required": True, "min_length": 5, "max_length": 100},
     {"key": "purpose", "label": "Purpose", "required": True, "min_length": 20, "max_length": 2000},
     {"key": "audience", "label": "Audience", "type": "choice", "choices": ["internal", "external"], "required": True},
