@@ -162,11 +162,19 @@ def may_decide(request: AccessRequest, person: User, principals: Sequence[User] 
     return request.is_pending and person.may(Right.DECIDE_REQUESTS) and bool(voices_in(request, person, principals))
 
 
+def decidable(requests: Sequence[AccessRequest], person: User) -> set[int]:
+    """The keys of those of these requests that this person can answer now; as many queries for fifty as for one."""
+    if not person.may(Right.DECIDE_REQUESTS):
+        return set()
+    principals = stands_in_for(person)
+    return {request.id for request in requests if may_decide(request, person, principals)}
+
+
 def voices_in(request: AccessRequest, person: User, principals: Sequence[User] | None = None) -> list[Voice]:
     """The open stages that this person may answer and has not answered yet, each with whose vote it would be."""
     found, standing = [], principals
     for stage in request.open_stages:
-        if person.id in {review.reviewer_id for review in stage.live_reviews}:
+        if person.id in stage.answered_by:
             continue
         if may_answer(stage, person):
             found.append(Voice(stage, person))
@@ -190,7 +198,7 @@ def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) 
     circle = circle_of(stage)
     if not may_review(person, circle):
         return None
-    answered = {review.principal_id for review in stage.live_reviews}
+    answered = stage.answered_by
     for principal in principals:
         if principal.id not in answered and is_asked(stage, principal, circle):
             return principal

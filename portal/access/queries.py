@@ -82,8 +82,10 @@ def queue(
     that is late, or without; ``search`` matches number, requester, app and product.
     """
     query = select(AccessRequest).where(_visible_to(seen_by), *_among_few(seen_by))
+    pending_on = status == RequestStatus.PENDING and before_id is None
     if mine:
-        query = query.where(*_waits_for(seen_by))
+        whole = not pending_on or stage or overdue is not None or search.strip()
+        query = query.where(*(_waits_for(seen_by) if whole else _next_for(seen_by, after_id or 0, size)))
     if stage:
         query = query.where(AccessRequest.id.in_(_open_stages().where(ReviewStage.key == stage)))
     if overdue is not None:
@@ -92,7 +94,7 @@ def queue(
         query = query.where(late if overdue else ~late)
     if search.strip():
         query = query.where(_matches(search.strip()))
-    if status == RequestStatus.PENDING and before_id is None:
+    if pending_on:
         query = query.where(AccessRequest.status == status)
         if after_id is not None:
             query = query.where(AccessRequest.id > after_id)
@@ -107,14 +109,14 @@ def stages_in_queue() -> list[tuple[str, str]]:
 
 def count_waiting_for(person: User, *, most: int = 100) -> int:
     """How many requests wait for this person; counts to ``most`` and no further."""
-    waiting = select(AccessRequest.id).where(*_waits_for(person))
-    return db.session.scalar(select(func.count()).select_from(waiting.limit(most).subquery())) or 0
+    waiting = _waiting(person).distinct().limit(most).subquery()
+    return db.session.scalar(select(func.count()).select_from(waiting)) or 0
 
 
 def oldest_waiting_for(person: User) -> datetime | None:
     """Since when the oldest request waits for this person."""
-    query = select(AccessRequest.submitted_at).where(*_waits_for(person))
-    return db.session.scalar(query.order_by(AccessRequest.id).limit(1))
+    oldest = _waiting(person).order_by(StageAssignee.request_id).limit(1).scalar_subquery()
+    return db.session.scalar(select(AccessRequest.submitted_at).where(AccessRequest.id == oldest))
 
 
 def counts_by_status(*, seen_by: User, most: int = COUNTED_TO + 1) -> dict[str, int]:
@@ -197,13 +199,20 @@ def _asking(person: User) -> Select[Any]:
 
 
 def _waits_for(person: User) -> list[ColumnElement[bool]]:
-    """Those with an open stage that waits for this person, or for whom they stand in for.
+    """Those with an open stage that waits for this person, or for whom they stand in for."""
+    return [AccessRequest.status == RequestStatus.PENDING, AccessRequest.id.in_(_waiting(person))]
 
-    They are found by an index that holds nothing else.
-    """
+
+def _next_for(person: User, after_id: int, size: int) -> list[ColumnElement[bool]]:
+    """A page of those that wait for this person, without a look at all the others."""
+    keys = _waiting(person).where(StageAssignee.request_id > after_id).distinct()
+    return [AccessRequest.id.in_(keys.order_by(StageAssignee.request_id).limit(size))]
+
+
+def _waiting(person: User) -> Select[Any]:
+    """The keys of the requests that wait for this person, by an index that holds nothing else."""
     whose = [person.id, *(principal.id for principal in stands_in_for(person))]
-    waiting = select(StageAssignee.request_id).where(StageAssignee.user_id.in_(whose), StageAssignee.waits)
-    return [AccessRequest.status == RequestStatus.PENDING, AccessRequest.id.in_(waiting)]
+    return select(StageAssignee.request_id).where(StageAssignee.user_id.in_(whose), StageAssignee.waits)
 
 
 def _asked(person: User) -> Select[Any]:

@@ -172,6 +172,7 @@ def fast_loading(it: Installation) -> Iterator[Connection]:
 # --- requests, events, credentials -----------------------------------------------------------------------------------
 
 CONSUMERS = 500
+PAGE = 50  # requests that the queue shows at once
 
 
 def _fill_requests(it: Installation) -> None:
@@ -268,14 +269,16 @@ class _Filler:
         )
         self.fill(
             count,
-            "insert into stage_assignee (stage_id, request_id, user_id) select {s0} + i, {r0} + i, {asked}",
+            "insert into stage_assignee (stage_id, request_id, user_id, via, waits) "
+            "select {s0} + i, {r0} + i, {asked}, 'role:api_owner', {pending}",
             **names,
         )
-        if pending:  # one in a hundred waits for somebody else too
+        if pending:  # as many as fill a page wait for somebody else too, evenly among all
             self.fill(
-                count // 100,
-                "insert into stage_assignee (stage_id, request_id, user_id) select {s0} + i * 100, {r0} + i * 100, {other}",
-                **names,
+                PAGE,
+                "insert into stage_assignee (stage_id, request_id, user_id, via, waits) "
+                "select {s0} + i * {step}, {r0} + i * {step}, {other}, 'role:api_owner', true",
+                **{**names, "step": max(1, count // PAGE)},
             )
         for table in ("access_request", "access_request_item", "review_stage"):
             self.next[table] += count
