@@ -32,32 +32,28 @@ from portal.forms.attachments import (
     with_replacement,
 )
 from portal.forms.check import MOST_FILES, FormErrors, Weighed, check, is_link, missing_for, weigh
+from portal.forms.choosing import choose_form, forms_for, may_choose_form, own_form, use_of, uses_by_key
 from portal.forms.definitions import (
     activate_form,
     active_versions,
     change_form,
-    choose_form,
     create_form,
     discard_form,
     ensure_standard,
     find_form,
     forms_by_id,
-    forms_for,
-    may_choose_form,
     may_edit_form,
     new_version,
     newest_forms,
-    own_form,
     standard_form,
-    use_of,
-    uses_by_key,
     versions_of_form,
 )
 from portal.forms.drafts import draft_of, forget_draft, save_draft
-from portal.forms.fields import BadFields, Choice, Condition, Feed, Field, FieldType, key_from, read_fields
+from portal.forms.fields import Choice, Condition, Feed, Field, FieldType
 from portal.forms.files import ACCEPTED, MOST_BYTES, GivenFile, read_file, safe_name
 from portal.forms.merging import fed, merge, narrowed
 from portal.forms.models import FORM_MOVES, Attachment, FormDefinition, FormDraft, FormState, FormUse, StoredFile
+from portal.forms.reading import BadFields, key_from, read_fields
 from portal.forms.standard import STANDARD_FIELDS, STANDARD_KEY, STANDARD_NAME
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Making, changing and activating forms, and choosing which one a product or plan asks.
+"""Making, changing and activating forms.
 
 A version that was activated never changes: editing it makes the next version, a draft; activating that retires it.
 """
@@ -18,12 +18,12 @@ from portal.catalog import ApiProduct, Plan, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
-from portal.forms.fields import NOT_IN_A_LINE, read_fields
+from portal.forms.fields import NOT_IN_A_LINE
 from portal.forms.models import FormDefinition, FormState, FormUse
+from portal.forms.reading import read_fields
 from portal.forms.standard import STANDARD_FIELDS, STANDARD_KEY, STANDARD_NAME
 
 LONGEST_NAME = 120
-Thing = ApiProduct | Plan
 
 
 def may_edit_form(form: FormDefinition, person: User) -> bool:
@@ -31,11 +31,6 @@ def may_edit_form(form: FormDefinition, person: User) -> bool:
     if form.product is not None:
         return may_edit_product(form.product, person)
     return person.may(Right.EDIT_PLANS) if form.plan_id is not None else person.may(Right.EDIT_POLICIES)
-
-
-def may_choose_form(thing: Thing, person: User) -> bool:
-    """Whether this person decides which form is asked for this product or on this plan."""
-    return may_edit_product(thing, person) if isinstance(thing, ApiProduct) else person.may(Right.EDIT_PLANS)
 
 
 def find_form(form_id: int) -> FormDefinition | None:
@@ -75,7 +70,7 @@ def active_versions() -> dict[str, int]:
 
 def standard_form() -> FormDefinition | None:
     """The standard form's version in force; None before anybody has used it."""
-    return _in_force([STANDARD_KEY]).get(STANDARD_KEY)
+    return in_force([STANDARD_KEY]).get(STANDARD_KEY)
 
 
 def ensure_standard() -> FormDefinition:
@@ -88,7 +83,7 @@ def ensure_standard() -> FormDefinition:
         with db.session.begin_nested():
             db.session.add(form)
     except IntegrityError:  # somebody else has at this moment
-        return _in_force([STANDARD_KEY])[STANDARD_KEY]
+        return in_force([STANDARD_KEY])[STANDARD_KEY]
     return form
 
 
@@ -163,7 +158,7 @@ def activate_form(form: FormDefinition, *, by: User | None, revision: int | None
     form = _locked(form, by, revision)
     if not form.fields:
         raise Invalid("A form without fields asks nothing. Add at least one.", field="fields")
-    before = _in_force([form.key]).get(form.key)
+    before = in_force([form.key]).get(form.key)
     if before is not None and before.id != form.id:
         before.move_to(FormState.RETIRED)
         db.session.flush()
@@ -192,88 +187,10 @@ def discard_form(form: FormDefinition, *, by: User | None) -> None:
     db.session.flush()
 
 
-def use_of(thing: Thing) -> FormUse | None:
-    """Which form was chosen for a product or plan; None for no form."""
-    return db.session.scalar(select(FormUse).where(_column(thing) == thing.id))
-
-
-def own_form(thing: Thing) -> FormDefinition | None:
-    """The newest version of the form that belongs to this product or plan."""
-    column = FormDefinition.product_id if isinstance(thing, ApiProduct) else FormDefinition.plan_id
-    query = select(FormDefinition).where(column == thing.id).order_by(FormDefinition.id.desc()).limit(1)
-    return db.session.scalar(query)
-
-
-def choose_form(thing: Thing, key: str | None, *, by: User | None) -> None:
-    """Ask this form, in its active version, for a product or on a plan; None asks nothing more than the plain cart."""
-    locked = lock(type(thing), thing.id)
-    if locked is None:
-        raise NotFound("This is no longer there.")
-    if by is not None and not may_choose_form(locked, by):
-        raise NotAllowed("You cannot choose the form here.")
-    if key == STANDARD_KEY:
-        ensure_standard()
-    if key is not None and not _may_be_used(key, locked):
-        raise Invalid("Choose one of the forms that are offered.", field="form")
-    use = use_of(locked)
-    before = use.form_key if use else None
-    if before == key:
-        return
-    if key is None and use is not None:
-        db.session.delete(use)
-    elif use is not None and key is not None:
-        use.form_key = key
-    elif key is not None:
-        names = {"product_id": locked.id} if isinstance(locked, ApiProduct) else {"plan_id": locked.id}
-        db.session.add(FormUse(form_key=key, **names))
-    db.session.flush()
-    record(EventKind.FORM_CHOSEN, subject=locked, by=by, before={"form": _called(before)}, after={"form": _called(key)})
-
-
-def forms_for(products: Iterable[ApiProduct], plans: Iterable[Plan]) -> list[FormDefinition]:
-    """The forms in force that this cart has to fill in: those of the products in their order, then the plan's."""
-    product_ids, plan_ids = [p.id for p in products], [p.id for p in plans]
-    if not product_ids and not plan_ids:
-        return []
-    query = select(FormUse).where(FormUse.product_id.in_(product_ids) | FormUse.plan_id.in_(plan_ids))
-    uses = db.session.scalars(query).all()
-    if not uses:
-        return []
-    of_product = {use.product_id: use.form_key for use in uses if use.product_id is not None}
-    of_plan = {use.plan_id: use.form_key for use in uses if use.plan_id is not None}
-    keys = [of_product.get(n) for n in product_ids] + [of_plan.get(n) for n in plan_ids]
-    standing = _in_force([key for key in dict.fromkeys(keys) if key is not None])
-    return [standing[key] for key in dict.fromkeys(keys) if key is not None and key in standing]
-
-
-def uses_by_key() -> dict[str, int]:
-    """On how many products and plans each form is asked."""
-    query = select(FormUse.form_key, func.count().label("uses")).group_by(FormUse.form_key)
-    return {row.form_key: row.uses for row in db.session.execute(query)}
-
-
-def _in_force(keys: Sequence[str]) -> dict[str, FormDefinition]:
+def in_force(keys: Sequence[str]) -> dict[str, FormDefinition]:
+    """The version of each of these forms that is asked now."""
     query = select(FormDefinition).where(FormDefinition.key.in_(keys), FormDefinition.state == FormState.ACTIVE)
     return {form.key: form for form in db.session.scalars(query)} if keys else {}
-
-
-def _column(thing: Thing) -> Any:
-    return FormUse.product_id if isinstance(thing, ApiProduct) else FormUse.plan_id
-
-
-def _may_be_used(key: str, thing: Thing) -> bool:
-    form = db.session.scalar(select(FormDefinition).where(FormDefinition.key == key).limit(1))
-    if form is None:
-        return False
-    mine = form.product_id if isinstance(thing, ApiProduct) else form.plan_id
-    return mine == thing.id or (form.product_id is None and form.plan_id is None)
-
-
-def _called(key: str | None) -> str:
-    if key is None:
-        return "none"
-    query = select(FormDefinition.name).where(FormDefinition.key == key).order_by(FormDefinition.version.desc())
-    return db.session.scalar(query.limit(1)) or key
 
 
 def _locked(form: FormDefinition, by: User | None, revision: int | None) -> FormDefinition:

@@ -13,7 +13,8 @@ from portal.accounts import User
 from portal.catalog import ApiProduct, Plan
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
-from portal.forms.fields import Field, fields_of
+from portal.forms.fields import Field
+from portal.forms.reading import fields_of
 
 
 class FormState(StrEnum):
