@@ -15,7 +15,10 @@ from admin import (
     organisations,
     outbox,
     plans,
+    policies,
+    policy_trials,
     products,
+    stages,
     users,
 )
 from admin.navigation import menu
@@ -31,6 +34,8 @@ for family in (
     plans,
     catalogues,
     forms,
+    policies,
+    stages,
     groups,
     calendars,
     emails,
@@ -39,4 +44,4 @@ for family in (
 ):
     bp.register_blueprint(family.bp)
 
-__all__ = ["bp", "menu"]
+__all__ = ["bp", "menu", "policy_trials"]

@@ -31,6 +31,8 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
     (
         "Approvals",
         [
+            ("Policies", "admin.policies.index", Right.SEE_POLICIES),
+            ("Review stages", "admin.stages.index", Right.SEE_POLICIES),
             ("Reviewer groups", "admin.groups.index", Right.SEE_USERS),
             ("Calendars", "admin.calendars.index", Right.SEE_POLICIES),
         ],
