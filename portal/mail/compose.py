@@ -13,6 +13,7 @@ from portal.config import Settings
 from portal.credentials import Credential, CredentialState
 from portal.events import Draft, EventKind
 from portal.mail.deciding import DecidingMails
+from portal.mail.emergency import EmergencyMails
 from portal.mail.lateness import LateMails
 from portal.mail.texts import Texts, render, texts_of
 
@@ -25,6 +26,7 @@ class Composer:
         self.site_name = settings.site_name
         self._late = late = LateMails(self)
         self._deciding = deciding = DecidingMails(self)
+        self._emergency = EmergencyMails(self, late)
         self._writers: dict[EventKind, Callable[[Any, str, Any], Iterable[Draft]]] = {
             EventKind.STAGE_OPENED: self._stage_opened,
             EventKind.REQUEST_APPROVED: self._approved,
@@ -48,7 +50,7 @@ class Composer:
 
     def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
         """The mails that follow from this event; most have none."""
-        writer = self._writers.get(kind)
+        writer = self._emergency.writer_for(kind, subject) or self._writers.get(kind)
         return writer(subject, reason, by) if writer is not None else []
 
     def compose(self, kind: str, recipient: User, values: Mapping[str, str], *, texts: Texts | None = None) -> Draft:

@@ -30,6 +30,11 @@ _ASKED = {
     "answer": "",
     "link": f"https://portal.example.com/requests/{_NUMBER}",
 }
+_EMERGENCY = {
+    "requester_name": "Grace Hopper",
+    "requester_email": "grace@acme.example",
+    "organisation": "Acme",
+}
 
 
 @dataclass(frozen=True)
@@ -262,6 +267,58 @@ _ALL = (
             "ends": "5 December 2026, 00:00 UTC",
             "reason": "I am on holiday.",
             "link": "https://portal.example.com/admin/my-work",
+        },
+    ),
+    MailKind(
+        name="break_glass",
+        title="Emergency access used",
+        recipients="Administrators, security reviewers, the owners of the product, those who review it, and its user",
+        when="Somebody takes emergency access",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            **_EMERGENCY,
+            "environment": "Production",
+            "scopes": "payments:read, payments:write",
+            "ends": "21 November 2026, 03:42 UTC",
+            "reason": "Payments are down and on-call has to replay the queue.",
+            "yours": "",
+            "theirs": "yes",
+            "link": f"https://portal.example.com/admin/access-requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="break_glass_reviewed",
+        title="Emergency access reviewed",
+        recipients="The person who used it",
+        when="A reviewer says that an emergency access was right",
+        placeholders={
+            **_EVERYWHERE,
+            **_REQUEST,
+            "comment": "Well done. Please write down what the queue needed.",
+            "link": f"https://portal.example.com/requests/{_NUMBER}",
+        },
+    ),
+    MailKind(
+        name="barred",
+        title="Emergency access barred",
+        recipients="The person who used it",
+        when="A reviewer says that an emergency access was not right, or nobody reviewed it in time",
+        placeholders={
+            **_EVERYWHERE,
+            "reason": f"The review of {_NUMBER} ended with: There was no emergency.",
+            "link": "https://portal.example.com/requests",
+        },
+    ),
+    MailKind(
+        name="bar_lifted",
+        title="Emergency access possible again",
+        recipients="The person who was barred",
+        when="An administrator lifts a bar",
+        placeholders={
+            **_EVERYWHERE,
+            "reason": "We have spoken about it.",
+            "link": "https://portal.example.com/emergency-access",
         },
     ),
 )
