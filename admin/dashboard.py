@@ -25,6 +25,7 @@ def show() -> ResponseReturnValue:
         waiting=waiting,
         waiting_count=access.count_waiting_for(person),
         oldest=access.oldest_waiting_for(person),
+        emergencies=access.emergencies(seen_by=person) if person.may(Right.SEE_REQUESTS) else [],
         outbox=events.backlog() if person.may(Right.SEE_MESSAGES) else None,
         alarms=access.alarms(size=ALARMS_SHOWN) if person.may(Right.SEE_ALL_REQUESTS) else [],
         alarm_count=access.count_alarms() if person.may(Right.SEE_ALL_REQUESTS) else 0,

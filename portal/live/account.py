@@ -11,8 +11,8 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import DataRequired, Length
 
-from portal import accounts
-from portal.accounts import WebSession
+from portal import access, accounts
+from portal.accounts import Right, WebSession
 from portal.db import transaction
 from portal.errors import Invalid, NotFound
 from portal.web import blame, current_person, done, found, public, render, signed_in
@@ -59,7 +59,15 @@ def show(form: NameForm | None = None, status: int = 200) -> ResponseReturnValue
     places = [Place(s, device_of(s.user_agent), s.id_hash == here) for s in sessions]
     form = form or NameForm(formdata=None, name=person.name)
     waiting = accounts.new_address_of(person)
-    return render("live/account/show.html", status=status, person=person, form=form, places=places, waiting=waiting)
+    return render(
+        "live/account/show.html",
+        status=status,
+        person=person,
+        form=form,
+        places=places,
+        waiting=waiting,
+        emergency=person.may(Right.REQUEST_ACCESS) and bool(access.envelopes_for(person)),
+    )
 
 
 @bp.post("/account/name")

@@ -60,6 +60,7 @@ def index() -> ResponseReturnValue:
         more=more,
         search=search,
         tallies=access.tallies([app.id for app in rows]),
+        emergency=bool(access.envelopes_for(person)),
     )
 
 
@@ -107,6 +108,7 @@ def show(app_id: int) -> ResponseReturnValue:
         over=[credential for credential in held if not credential.is_live],
         opened={c.id: [g for g in grants if g.is_live and g.credential_id == c.id] for c in held},
         samples={c.id: _samples(c, grants) for c in held if c.is_live},
+        emergencies=access.emergency_credentials(app),
     )
 
 

@@ -17,6 +17,7 @@ from portal.web.observe import register_observation
 from portal.web.operations import bp as operations
 from portal.web.operations import count_requests
 from portal.web.person import current_person
+from portal.web.step_up import step_up
 
 __all__ = [
     "blame",
@@ -46,4 +47,5 @@ __all__ = [
     "searched",
     "seen_as",
     "signed_in",
+    "step_up",
 ]

@@ -29,7 +29,7 @@ from portal import accounts
 from portal.accounts import User
 from portal.db import lock, transaction
 from portal.errors import Invalid
-from portal.web.step_up import PasswordAgainForm, short
+from portal.web.password_again import PasswordAgainForm, short
 from portal.web.writing import begin_writing
 
 _ENTER_EMAIL = "Enter your mail address."
