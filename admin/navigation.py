@@ -35,6 +35,7 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
             ("Review stages", "admin.stages.index", Right.SEE_POLICIES),
             ("Reviewer groups", "admin.groups.index", Right.SEE_USERS),
             ("Calendars", "admin.calendars.index", Right.SEE_POLICIES),
+            ("Break-glass", "admin.break_glass.index", Right.SEE_POLICIES),
         ],
     ),
     (
