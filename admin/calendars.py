@@ -69,8 +69,8 @@ class CalendarForm(FlaskForm):
         widget=ListWidget(),
         option_widget=CheckboxInput(),
     )
-    opens = ClockField("Work begins")
-    closes = ClockField("Work ends")
+    opens = ClockField("Work begins", [InputRequired("Enter a time such as 09:00.")])
+    closes = ClockField("Work ends", [InputRequired("Enter a time such as 17:00.")])
     holidays = HolidaysField("Holidays")
     version = HiddenField()
 
