@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Request
 
 FORM = "application/x-www-form-urlencoded"
+RESOURCE = "resource"
 MOST_BYTES = 2 * 1024 * 1024
 MOST_FIELDS = 50
 
@@ -22,12 +23,13 @@ class OAuthForm(OAuth2Request):
 
     def __init__(self, request: Request) -> None:
         # Not super().__init__: it refuses plain http by the address that it sees, which behind a proxy is always http.
-        fields = read_form(request)
+        fields, resources = read_form(request)
         self.method = request.method
         self.uri = request.path
         self.headers: Any = request.headers
         self.payload: Any = BasicOAuth2Payload(fields)
         self.fields = fields
+        self.resources = resources
         self.address = request.remote_addr or ""
         self.client: Any = None
         self.user: Any = None
@@ -43,8 +45,10 @@ class OAuthForm(OAuth2Request):
         return {}
 
 
-def read_form(request: Request) -> dict[str, str]:
-    """The fields of the body; those without a value count as not sent (RFC 6749, section 3.2).
+def read_form(request: Request) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The fields of the body, and every ``resource``, the one that may be sent more than once (RFC 8707, section 2).
+
+    Those without a value count as not sent (RFC 6749, section 3.2).
 
     Raises InvalidRequestError, with 415 for another content type; a body that is too large ends in 413.
     """
@@ -58,9 +62,10 @@ def read_form(request: Request) -> dict[str, str]:
     except ValueError:
         raise InvalidRequestError("The body is not a form in UTF-8.") from None
     fields = dict(pairs)
-    if len(fields) != len(pairs):
+    resources = tuple(value for name, value in pairs if name == RESOURCE) if RESOURCE in fields else ()
+    if len(fields) - bool(resources) != len(pairs) - len(resources):
         raise InvalidRequestError("A parameter was sent more than once.")
-    return {name: value for name, value in pairs if value}
+    return {name: value for name, value in pairs if value}, tuple(filter(None, resources))
 
 
 def _check_content_type(request: Request) -> None:

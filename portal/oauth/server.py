@@ -35,15 +35,16 @@ class UnsupportedGrantType(OAuth2Error):
 
 
 class Grant(ClientCredentialsGrant):
-    """The client credentials grant: scopes are those that are open, or a part of them that was asked for."""
+    """The client credentials grant: APIs and scopes are those that are open, or a part that was asked for."""
 
     def validate_requested_scope(self) -> None:
-        """Find the scopes of the token. Raises InvalidScopeError or UnauthorizedClientError."""
-        self.request.scopes = tokens.scopes_asked(self.request.payload.scope, self.client.entitlement)
+        """Find the APIs and scopes of the token. Raises InvalidTarget, InvalidScopeError or UnauthorizedClientError."""
+        self.target = tokens.narrowed_to(self.request.resources, self.client.entitlement)
+        self.request.scopes = tokens.scopes_asked(self.request.payload.scope, self.target)
 
     def generate_token(self, **_: Any) -> dict[str, Any]:
         """The token and what is said with it."""
-        return self.server.sign(self.client.entitlement, self.request.scopes)
+        return self.server.sign(self.target, self.request.scopes)
 
 
 class Introspection(IntrospectionEndpoint):

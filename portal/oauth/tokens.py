@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from authlib.oauth2.rfc6749 import InvalidScopeError, UnauthorizedClientError
+from authlib.oauth2.rfc6749 import InvalidScopeError, OAuth2Error, UnauthorizedClientError
 
 from portal import credentials
 from portal.access import Entitlement
@@ -40,6 +40,25 @@ class AccessToken:
     def is_revoked(self) -> bool:
         """Whether it was revoked before its time."""
         return credentials.is_token_revoked(self.jti)
+
+
+class InvalidTarget(OAuth2Error):
+    """A resource was named that this client has no access to, whether there is such an API or not."""
+
+    error = "invalid_target"
+    description = "A resource was asked for that this client does not have."
+
+
+def narrowed_to(resources: Collection[str], entitlement: Entitlement) -> Entitlement:
+    """What the client opens of these APIs, or everything when none is named (RFC 8707).
+
+    Raises InvalidTarget when one of them is not open: a token for less than what was asked for would be no help.
+    """
+    if not resources or not entitlement.openings:
+        return entitlement
+    if not set(resources) <= set(entitlement.audiences):
+        raise InvalidTarget
+    return replace(entitlement, openings=tuple(o for o in entitlement.openings if o.audience in resources))
 
 
 def scopes_asked(scope: str | None, entitlement: Entitlement) -> frozenset[str]:

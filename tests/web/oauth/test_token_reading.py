@@ -119,7 +119,7 @@ def test_a_form_that_names_utf_8_is_read(app, program):
 
 
 @pytest.mark.parametrize(
-    "name", ["sub", "exp", "iss", "aud", "jti", "user", "act", "claims", "resource", "audience", "expires_in", "kid"]
+    "name", ["sub", "exp", "iss", "aud", "jti", "user", "act", "claims", "audience", "expires_in", "kid"]
 )
 def test_T11_nothing_else_that_is_sent_gets_into_the_token(program, name):
     token = program.access_token(**{name: "https://evil.example/"})
