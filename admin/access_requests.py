@@ -2,60 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import SelectMultipleField, StringField, TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms import SelectMultipleField, TextAreaField
+from wtforms.validators import Length
 
+from admin import request_page as page
 from portal import access, forms
-from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus
+from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus, ReviewStage
 from portal.accounts import Right, User
 from portal.db import transaction
-from portal.errors import Conflict, Invalid
-from portal.web import (
-    chosen,
-    current_person,
-    done,
-    found,
-    is_htmx,
-    kept_file,
-    key_in_url,
-    page_of,
-    render,
-    requires,
-    searched,
-)
+from portal.errors import Invalid
+from portal.web import chosen, current_person, found, kept_file, key_in_url, page_of, render, requires, searched
 
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
 ALL = "all"
+IN_TIME = "in_time"  # in the address of a page that is past those which are late
+FILTERS = ("q", "mine", "stage", "overdue")
+SAVED = ("status", *FILTERS)
 TABS = {
     "Pending": RequestStatus.PENDING.value,
     "Approved": RequestStatus.APPROVED.value,
     "Rejected": RequestStatus.REJECTED.value,
     "Withdrawn": RequestStatus.WITHDRAWN.value,
+    "Expired": RequestStatus.EXPIRED.value,
+    "Denied": RequestStatus.DENIED.value,
     "All": ALL,
 }
-
-
-class ApproveForm(FlaskForm):
-    """A reviewer's yes; ``seen`` is the content that was on the screen."""
-
-    comment = TextAreaField("Comment", validators=[Length(max=access.LONGEST_COMMENT)])
-    seen = StringField()
-
-
-class RejectForm(FlaskForm):
-    """A reviewer's no, which needs a reason; ``seen`` is the content that was on the screen."""
-
-    reason = TextAreaField(
-        "Reason",
-        validators=[DataRequired("Give a reason: the requester will read it."), Length(max=access.LONGEST_COMMENT)],
-    )
-    seen = StringField()
 
 
 class BulkForm(FlaskForm):
@@ -76,45 +56,15 @@ def index() -> ResponseReturnValue:
 @requires(Right.SEE_REQUESTS)
 def show(number: str) -> ResponseReturnValue:
     """Everything that is needed to decide one request, and its history."""
-    return _show(_find(number))
+    return page.draw(page.find(number))
 
 
 @bp.get("/access-requests/<number:number>/files/<key:file_id>")
 @requires(Right.SEE_REQUESTS)
 def file(number: str, file_id: int) -> Response:
     """A file that was handed in with a request that this person may see, in any of its versions, to be kept."""
-    attachment = found(forms.find_file(file_id, _find(number).answers))
+    attachment = found(forms.find_file(file_id, page.find(number).answers))
     return kept_file(attachment.name, attachment.media_type, forms.content_of(attachment))
-
-
-@bp.post("/access-requests/<number:number>/approve")
-@requires(Right.DECIDE_REQUESTS)
-def approve(number: str) -> ResponseReturnValue:
-    """Give this reviewer's yes; the answer is the row, or the request's page."""
-    asked, form = _find(number), ApproveForm()
-    if not form.validate():
-        return _asked_again(form) if is_htmx() else _show(asked, approving=form, status=422)
-    try:
-        with transaction():
-            access.approve(asked, by=current_person(), comment=form.comment.data or "", seen=form.seen.data or "")
-    except Conflict as stale:
-        return _stale(number, stale)
-    return _decided(number, _told(_find(number)))
-
-
-@bp.post("/access-requests/<number:number>/reject")
-@requires(Right.DECIDE_REQUESTS)
-def reject(number: str) -> ResponseReturnValue:
-    """Give this reviewer's no, with the reason that the requester will read."""
-    asked, form = _find(number), RejectForm()
-    if not form.validate():
-        return _asked_again(form) if is_htmx() else _show(asked, rejecting=form, status=422)
-    try:
-        with transaction():
-            access.reject(asked, by=current_person(), reason=form.reason.data or "", seen=form.seen.data or "")
-    except Conflict as stale:
-        return _stale(number, stale)
-    return _decided(number, f"{number} has been rejected.")
 
 
 @bp.post("/access-requests/approve-selected")
@@ -150,105 +100,83 @@ def _decide_selected(decide: Any) -> ResponseReturnValue:
     return render("admin/access_requests/outcomes.html", outcomes=outcomes)
 
 
-def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
-    person, wanted = current_person(), chosen("status", {ALL, *RequestStatus}, default=RequestStatus.PENDING.value)
-    rows, more = page_of(
-        access.queue(
-            seen_by=person,
-            status="" if wanted == ALL else wanted,
-            search=searched(),
-            mine="mine" in request.args,
-            after_id=key_in_url("after"),
-            before_id=key_in_url("before"),
-            size=PAGE_SIZE + 1,
-        ),
-        PAGE_SIZE,
-    )
-    return render(
-        "admin/access_requests/index.html",
-        status=status,
-        rows=rows,
-        deciders=access.decidable(rows, person),
-        tabs=TABS,
-        wanted=wanted,
-        counts=access.counts_by_status(seen_by=person),
-        next_key=_next_key(rows, wanted) if more else None,
-        form=form or BulkForm(formdata=None),
-        problem=problem,
-    )
-
-
-def _next_key(rows: list[AccessRequest], wanted: str) -> dict[str, int]:
-    return {"after" if wanted == RequestStatus.PENDING else "before": rows[-1].id}
-
-
-def _show(
-    asked: AccessRequest,
-    *,
-    approving: ApproveForm | None = None,
-    rejecting: RejectForm | None = None,
-    status: int = 200,
-) -> ResponseReturnValue:
-    person = current_person()
-    return render(
-        "admin/access_requests/show.html",
-        status=status,
-        asked=asked,
-        approving=approving or ApproveForm(formdata=None),
-        rejecting=rejecting or RejectForm(formdata=None),
-        may_decide=access.may_decide(asked, person),
-        path=access.path_of(asked),
-        turn=access.who_can_act(asked),
-        history=access.history_of(asked),
-        filled=forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
-        earlier=access.earlier_requests(asked, seen_by=person),
-    )
-
-
-def _decided(number: str, message: str) -> ResponseReturnValue:
-    """The fragment of the row in its new state, or the request's page (303)."""
-    if is_htmx():
-        flash(message, "success")
-        return _row(number)
-    return done(url_for("admin.access_requests.show", number=number), message)
-
-
-def _told(asked: AccessRequest) -> str:
-    """What an approval has led to, for the reviewer who gave it."""
-    if not asked.is_pending:
-        return f"{asked.number} is approved: the app {asked.app.name} has its access. The requester is told by mail."
-    names = " and ".join(name for stage in asked.open_stages if (name := access.awaited(stage))) or "another answer"
-    return f"Your approval of {asked.number} is kept. It now awaits {names}."
-
-
-def _asked_again(form: FlaskForm) -> ResponseReturnValue:
-    """422 for the queue: what is wrong with the answer, above the list; the row stays as it is."""
-    flash(" ".join(message for errors in form.errors.values() for message in errors), "error")
-    answer = render("layouts/_messages.html", status=422)
-    answer.headers.update({"HX-Retarget": "#messages", "HX-Reswap": "outerHTML"})
-    return answer
-
-
-def _row(number: str) -> ResponseReturnValue:
-    asked, person = _find(number), current_person()
+def row_of(number: str) -> ResponseReturnValue:
+    """The row of a request in the queue as it is now, and the counts beside it."""
+    asked, person = page.find(number), current_person()
     return render(
         "admin/access_requests/_answer.html",
         row=asked,
-        deciders={asked.id} if access.may_decide(asked, person) else set(),
+        **_answers([asked], person),
         tabs=TABS,
         counts=access.counts_by_status(seen_by=person),
         waiting=access.count_waiting_for(person),
     )
 
 
-def _stale(number: str, stale: Conflict) -> ResponseReturnValue:
-    """409: what happened meanwhile, on the page of the request as it is now, or in a sentence above the queue."""
-    if is_htmx():
-        raise stale
-    flash(stale.message, "warning")
-    return _show(_find(number), status=409)
+def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
+    person, wanted = current_person(), chosen("status", {ALL, *RequestStatus}, default=RequestStatus.PENDING.value)
+    stages = access.stages_in_queue()
+    stage = chosen("stage", {key for key, _ in stages})
+    rows, more = page_of(_rows(wanted, stage), PAGE_SIZE)
+    return render(
+        "admin/access_requests/index.html",
+        status=status,
+        rows=rows,
+        **_answers(rows, person),
+        tabs=TABS,
+        wanted=wanted,
+        stages=stages,
+        stage=stage,
+        filtered=any(request.args.get(name) for name in FILTERS),
+        kept=access.filters_of(person),
+        kept_query=urlencode({name: text for name, text in request.args.items() if name in SAVED and text}),
+        counts=access.counts_by_status(seen_by=person),
+        next_key=_next_key(rows, wanted) if more else None,
+        form=form or BulkForm(formdata=None),
+        problem=problem,
+        emergencies=access.emergencies(seen_by=person),
+    )
 
 
-def _find(number: str) -> AccessRequest:
-    person: User = current_person()
-    return found(access.find_request(number, seen_by=person))
+def _rows(wanted: str, stage: str) -> list[AccessRequest]:
+    """One page and one row more. Of the pending ones those that are late come first, then the oldest."""
+    find = partial(
+        access.queue,
+        seen_by=current_person(),
+        status="" if wanted == ALL else wanted,
+        search=searched(),
+        mine="mine" in request.args,
+        stage=stage,
+    )
+    after, size = key_in_url("after"), PAGE_SIZE + 1
+    if "overdue" in request.args:
+        return list(find(overdue=True, after_id=after, before_id=key_in_url("before"), size=size))
+    if wanted != RequestStatus.PENDING:
+        return list(find(after_id=after, before_id=key_in_url("before"), size=size))
+    late = [] if IN_TIME in request.args else list(find(overdue=True, after_id=after, size=size))
+    in_time = IN_TIME in request.args
+    if len(late) < size:
+        late += find(overdue=False, after_id=after if in_time else None, size=size - len(late))
+    return late
+
+
+def _answers(rows: Sequence[AccessRequest], person: User) -> dict[str, Any]:
+    """Which of these the person may answer, and which of those ask for more than a comment."""
+    principals = access.stands_in_for(person)
+    voices = {
+        row.id: access.voices_in(row, person, principals) for row in rows if access.may_decide(row, person, principals)
+    }
+    demanding = {key for key, found in voices.items() if any(_asks_for_more(voice.stage) for voice in found)}
+    return {"deciders": set(voices), "demanding": demanding}
+
+
+def _asks_for_more(stage: ReviewStage) -> bool:
+    """Whether a yes to this stage needs what only the request's page asks for."""
+    return any(stage.template.get(name) for name in ("step_up", "checklist", "reason_required", "required_fields"))
+
+
+def _next_key(rows: list[AccessRequest], wanted: str) -> dict[str, Any]:
+    if wanted != RequestStatus.PENDING:
+        return {"before": rows[-1].id}
+    in_time = "overdue" not in request.args and not rows[-1].is_overdue
+    return {"after": rows[-1].id, IN_TIME: 1 if in_time else None}

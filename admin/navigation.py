@@ -11,6 +11,13 @@ from portal.accounts import Right, User
 
 MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
     (
+        "Reviews",
+        [
+            ("My work", "admin.my_work.show", Right.DECIDE_REQUESTS),
+            ("Out of office", "admin.delegations.index", Right.DECIDE_REQUESTS),
+        ],
+    ),
+    (
         "API Consumers",
         [
             ("Access Requests", "admin.access_requests.index", Right.SEE_REQUESTS),

@@ -49,6 +49,7 @@ from portal.access.decide import (
     withdraw,
 )
 from portal.access.delegations import (
+    LONGEST_DELEGATION,
     Delegation,
     delegate,
     delegations_of,
@@ -156,15 +157,17 @@ from portal.access.submit import open_cart, submit
 from portal.access.timing import StageTimes, expires_at
 from portal.access.trying import Trial, TriedStage, sample_ask, try_on_request, try_policy
 from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
-from portal.access.work import Whose, Work, count_overdue_for, next_for, questions_by, work_of
+from portal.access.work import MOST_SHOWN, Whose, Work, count_overdue_for, next_for, questions_by, work_of
 
 __all__ = [
     "LONGEST_COMMENT",
+    "LONGEST_DELEGATION",
     "LONGEST_FILTER_NAME",
     "LONGEST_REASON",
     "MOST_AT_ONCE",
     "MOST_EMERGENCY_MINUTES",
     "MOST_ITEMS",
+    "MOST_SHOWN",
     "AccessRequest",
     "Alarm",
     "Answerer",

@@ -1,0 +1,152 @@
+"""The page on which one request is decided, as every form on it shows it again: whole, with what was typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import flash, request, url_for
+from flask.typing import ResponseReturnValue
+
+from admin.review_forms import AddStageForm, ApproveForm, AskForm, PassOnForm, RejectForm, StageForm, StepBackForm
+from portal import access, accounts, forms
+from portal.access import AccessRequest, RequestKind, ReviewStage, Voice
+from portal.accounts import Right, User
+from portal.db import transaction
+from portal.errors import Conflict, Invalid
+from portal.web import blame, current_person, done, found, is_htmx, key_in_url, render
+
+FORMS: dict[str, type[StageForm]] = {
+    "approving": ApproveForm,
+    "rejecting": RejectForm,
+    "asking": AskForm,
+    "adding": AddStageForm,
+    "stepping_back": StepBackForm,
+    "passing_on": PassOnForm,
+}
+SUGGESTED = 200
+
+
+def find(number: str) -> AccessRequest:
+    """The request as this person may see it, or 404."""
+    return found(access.find_request(number, seen_by=current_person()))
+
+
+def page_of(number: str) -> str:
+    """Where the request is."""
+    return url_for("admin.access_requests.show", number=number)
+
+
+def draw(asked: AccessRequest, *, status: int = 200, **given: StageForm) -> ResponseReturnValue:
+    """The whole page. ``given`` are the forms that came back, by their names in ``FORMS``."""
+    person = current_person()
+    voices = access.voices_in(asked, person) if access.may_decide(asked, person) else []
+    wanted = next((form.stage_id for form in given.values() if form.stage_id), None) or key_in_url("stage")
+    voice = next((each for each in voices if each.stage.id == wanted), next(iter(voices), None))
+    in_hand = _in_hand(asked, person, voice, wanted)
+    shown = {name: given.get(name) or kind(formdata=None) for name, kind in FORMS.items()}
+    _prepare(asked, voice, in_hand, shown)
+    return render(
+        "admin/access_requests/show.html",
+        status=status,
+        asked=asked,
+        voices=voices,
+        voice=voice,
+        in_hand=in_hand,
+        came_back=next(iter(given), ""),
+        **shown,
+        **_facts(asked, person, voice, in_hand),
+        next_up=None if voices else _next_up(asked, person),
+    )
+
+
+def act(number: str, name: str, do: Callable[[AccessRequest, Any], str], **called: str) -> ResponseReturnValue:
+    """What a form on the page does, and its endings: done, the same page with what is wrong, or what has changed.
+
+    ``called`` names the fields that the form calls otherwise than the room.
+    """
+    asked, form = find(number), FORMS[name]()
+    if not form.validate():
+        return draw(asked, status=422, **{name: form})
+    try:
+        with transaction():
+            message = do(asked, form)
+    except Invalid as refusal:
+        blame(form, refusal, **called)
+        return draw(find(number), status=422, **{name: form})
+    except Conflict as stale:
+        return changed_meanwhile(number, stale, **{name: form})
+    return done(page_of(number), message)
+
+
+def changed_meanwhile(number: str, stale: Conflict, **given: StageForm) -> ResponseReturnValue:
+    """409: what happened meanwhile, on the page of the request as it is now, or in a sentence above the queue."""
+    if is_htmx():
+        raise stale
+    flash(stale.message, "warning")
+    return draw(find(number), status=409, **given)
+
+
+def reviewer_named(email: str) -> User:
+    """The person with this address. Raises Invalid when there is none who could review."""
+    person = accounts.find_person_by_email(email)
+    if person is None or not person.may(Right.DECIDE_REQUESTS):
+        raise Invalid("Nobody with this address can review.", field="to")
+    return person
+
+
+def reviewers() -> list[User]:
+    """People who can review, by name, to be suggested."""
+    found_: dict[int, User] = {}
+    for role in accounts.RoleName:
+        if Right.DECIDE_REQUESTS in accounts.ROLE_RIGHTS[role] and len(found_) < SUGGESTED:
+            found_ |= {person.id: person for person in accounts.people_with_role(role)}
+    return sorted(found_.values(), key=lambda person: person.display_name.casefold())[:SUGGESTED]
+
+
+def _in_hand(asked: AccessRequest, person: User, voice: Voice | None, wanted: int | None) -> ReviewStage | None:
+    """The stage that this person may pass on: their own, or any open one for who looks after people."""
+    if voice is not None:
+        return voice.stage
+    open_ = asked.open_stages if asked.is_pending and person.may(Right.EDIT_USERS) else []
+    return next((stage for stage in open_ if stage.id == wanted), next(iter(open_), None))
+
+
+def _prepare(
+    asked: AccessRequest, voice: Voice | None, in_hand: ReviewStage | None, shown: dict[str, StageForm]
+) -> None:
+    if in_hand is not None:
+        for form in shown.values():
+            form.stage.data = str(in_hand.id)
+    approving, adding = shown["approving"], shown["adding"]
+    if isinstance(approving, ApproveForm) and voice is not None:
+        approving.prepare(asked, voice.stage)
+    if isinstance(adding, AddStageForm):
+        addable = access.addable_stages(asked) if voice is not None else []
+        adding.added.choices = {"": "Choose", **{template.key: template.name for template in addable}}
+
+
+def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: ReviewStage | None) -> dict[str, Any]:
+    stage = voice.stage if voice is not None else None
+    mine = {a.stage_id for s in asked.stages for a in s.active_assignees if a.user_id == person.id}
+    return {
+        "path": access.path_of(asked),
+        "turn": access.who_can_act(asked),
+        "standings": access.standings_of(asked),
+        "history": access.history_of(asked, inside=True),
+        "questions": access.questions_about(asked),
+        "filled": forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
+        "earlier": access.earlier_requests(asked, seen_by=person),
+        "missing": access.missing_answers(stage) if stage is not None else [],
+        "is_own": stage is not None and stage.id in mine,
+        "may_release": lambda each: each.claimed_by_id == person.id or person.may(Right.EDIT_USERS),
+        "reviewers": access.people_for(in_hand, reviewers()) if in_hand is not None else [],
+        "conditions": access.conditions_of(asked),
+        "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],
+    }
+
+
+def _next_up(asked: AccessRequest, person: User) -> AccessRequest | None:
+    if not person.may(Right.DECIDE_REQUESTS) or request.method != "GET":
+        return None
+    return access.next_for(person, but=asked)
