@@ -180,6 +180,7 @@ def break_glass(
     held = lock(Envelope, envelope.id)
     if held is None or not held.is_open or by.id not in {person.id for person in held.people}:
         raise NotAllowed("This emergency access is not set up for you.")
+    lock(User, by.id)  # two envelopes at once are still one debt
     if bar := bar_of(by):
         raise NotAllowed(f"You may not use emergency access: {bar.reason}")
     locked = lock(DeveloperApp, app.id)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal import forms
@@ -81,7 +82,8 @@ def approve(
     Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed,
     Invalid when a stage demands what was not given (an answer, a checklist, proof of identity).
     """
-    return _say_yes(lock_request(request), by, saying or Approval(comment), seen)
+    locked = lock_request(request)
+    return _say_yes(locked, as_now(by), saying or Approval(comment), seen)
 
 
 def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") -> AccessRequest:
@@ -109,7 +111,8 @@ def reject(
     """Give this reviewer's no, which closes the request. Raises Invalid without a reason, and as ``approve`` does."""
     if not reason.strip():
         raise Invalid("Give a reason: the requester will read it.", field="reason")
-    return _say_no(lock_request(request), by, reason, seen, stage_id)
+    locked = lock_request(request)
+    return _say_no(locked, as_now(by), reason, seen, stage_id)
 
 
 def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "", stage_id: int | None = None) -> AccessRequest:
@@ -142,16 +145,31 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
     return locked
 
 
-def approve_many(requests: Sequence[AccessRequest], *, by: User, comment: str = "") -> list[Outcome]:
-    """Approve each request that this person may approve, each judged alone; one line for each (C143)."""
-    return _each(requests, lambda locked: _say_yes(locked, by, Approval(comment)), "approved")
+def approve_many(
+    requests: Sequence[AccessRequest], *, by: User, comment: str = "", seen: Mapping[str, str] | None = None
+) -> list[Outcome]:
+    """Approve each request that this person may approve, each judged alone; one line for each (C143).
+
+    ``seen`` is the content hash of what was on the screen, by number.
+    """
+
+    def act(locked: AccessRequest) -> AccessRequest:
+        return _say_yes(locked, by, Approval(comment), (seen or {}).get(locked.number, ""))
+
+    return _each(requests, act, "approved", by)
 
 
-def reject_many(requests: Sequence[AccessRequest], *, by: User, reason: str) -> list[Outcome]:
+def reject_many(
+    requests: Sequence[AccessRequest], *, by: User, reason: str, seen: Mapping[str, str] | None = None
+) -> list[Outcome]:
     """Reject each request that this person may reject, with one reason; one line for each (C143)."""
     if not reason.strip():
         raise Invalid("Give a reason: the requesters will read it.", field="reason")
-    return _each(requests, lambda locked: _say_no(locked, by, reason), "rejected")
+
+    def act(locked: AccessRequest) -> AccessRequest:
+        return _say_no(locked, by, reason, (seen or {}).get(locked.number, ""))
+
+    return _each(requests, act, "rejected", by)
 
 
 def may_decide(request: AccessRequest, person: User, principals: Sequence[User] | None = None) -> bool:
@@ -205,11 +223,20 @@ def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) 
     return None
 
 
-def _each(requests: Sequence[AccessRequest], act: Callable[[AccessRequest], AccessRequest], word: str) -> list[Outcome]:
+def as_now(person: User) -> User:
+    """The person read anew: what they were while this waited for the lock does not count, what they are now does."""
+    query = select(User).where(User.id == person.id).execution_options(populate_existing=True)
+    return db.session.scalars(query).unique().one()
+
+
+def _each(
+    requests: Sequence[AccessRequest], act: Callable[[AccessRequest], AccessRequest], word: str, by: User
+) -> list[Outcome]:
     if len(requests) > MOST_AT_ONCE:
         raise Invalid(f"At most {MOST_AT_ONCE} requests can be decided at once.")
-    outcomes = []
-    for request in lock_requests(requests):
+    outcomes, locked = [], lock_requests(requests)
+    as_now(by)
+    for request in locked:
         number = request.number
         try:
             with db.session.begin_nested():

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Text, or_, select
+from sqlalchemy import ForeignKey, Index, Select, Text, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.accounts import Right, User
@@ -114,10 +115,16 @@ def find_delegation(delegation_id: int, *, seen_by: User) -> Delegation | None:
 
 def stands_in_for(person: User) -> Sequence[User]:
     """For whom this person may answer now."""
+    query = select(User).where(User.id.in_(principals_of(person)))
+    return db.session.scalars(query.order_by(User.id)).unique().all()
+
+
+def principals_of(person: User) -> Select[Any]:
+    """The keys of those for whom this person may answer now, to be asked for within another query."""
     moment = now()
-    query = (
-        select(User)
-        .join(Delegation, Delegation.from_id == User.id)
+    return (
+        select(Delegation.from_id)
+        .join(User, User.id == Delegation.from_id)
         .where(
             Delegation.to_id == person.id,
             Delegation.ended_at.is_(None),
@@ -126,7 +133,6 @@ def stands_in_for(person: User) -> Sequence[User]:
             User.active,
         )
     )
-    return db.session.scalars(query.order_by(User.id)).unique().all()
 
 
 def stand_ins_of(people: Sequence[User]) -> dict[int, list[User]]:

@@ -18,7 +18,7 @@ from portal.access.models import (
     RequestKind,
     RequestStatus,
 )
-from portal.access.review import UNANSWERED, ReviewStage, StageAssignee, StageState
+from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageAssignee, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import PlanState
@@ -44,8 +44,9 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     then nothing is made and nothing is approved.
     """
     _refuse_if_over(request)
-    end_expired(request.app)
+    _refuse_unanswered(request)
     credential = _credential_for(request, by)
+    end_expired(request.app)
     if until is not None:
         credential.expires_at = min(until, credential.expires_at or until)
     conditions = [text for stage in request.stages for review in stage.live_reviews for text in review.conditions]
@@ -116,7 +117,10 @@ def revoke_credential(credential: Credential, *, by: User, reason: str = "") -> 
 
 
 def delete_app(app: DeveloperApp, *, by: User) -> None:
-    """Take an app away: pending requests are withdrawn, credentials and access end at once, history stays (I14)."""
+    """Take an app away: pending requests are withdrawn, credentials and access end at once, history stays (I14).
+
+    The review of an emergency stays open: nobody gets out of that debt by deleting the app.
+    """
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("Only the owner of an app can delete it.")
@@ -125,7 +129,7 @@ def delete_app(app: DeveloperApp, *, by: User) -> None:
     )
     for request_id in db.session.scalars(pending).all():
         request = lock(AccessRequest, request_id)
-        if request is not None and request.is_pending:
+        if request is not None and request.is_pending and request.kind is not RequestKind.BREAK_GLASS:
             close_as_withdrawn(request, by=by, reason="The app was deleted.")
     for credential in credentials.credentials_of(locked):
         if credential.is_live:
@@ -144,10 +148,11 @@ def close_refused(request: AccessRequest, status: RequestStatus, *, by: User | N
     cancel_unanswered(request)
     request.move_to(status)
     if request.kind is RequestKind.BREAK_GLASS:
+        held = lock(Credential, request.credential_id) if request.credential_id is not None else None
         for grant in _active_grants(Grant.request_id == request.id):
             _revoke(grant, by, reason)
-        if request.credential is not None and request.credential.is_live:
-            credentials.end(request.credential, by=by, reason=reason)
+        if held is not None and held.is_live:
+            credentials.end(held, by=by, reason=reason)
 
 
 def cancel_unanswered(request: AccessRequest) -> None:
@@ -215,7 +220,8 @@ def end_expired(app: DeveloperApp | None = None) -> int:
     """Give access whose time is over the state that it already has in effect, for one app or all; says how many."""
     over = select(Grant).where(Grant.state == GrantState.ACTIVE, Grant.ends_at <= now())
     over = over.where(Grant.app_id == app.id) if app is not None else over
-    ended = db.session.scalars(over.limit(1000)).all()
+    over = over.order_by(Grant.id).limit(1000).with_for_update(of=Grant, key_share=True)
+    ended = db.session.scalars(over.execution_options(populate_existing=True)).all()
     for grant in ended:
         grant.state = GrantState.EXPIRED
     if ended:
@@ -246,6 +252,24 @@ def _refuse_if_over(request: AccessRequest) -> None:
         raise Conflict(
             f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason."
         )
+
+
+def _refuse_unanswered(request: AccessRequest) -> None:
+    """The last door before access (I3): every stage that the policy asks for now has been approved.
+
+    Those who approve have seen to that before. If any of them ever fails to, nothing is given.
+    """
+    if request.kind is RequestKind.BREAK_GLASS:
+        return
+    approved = {stage.key for stage in request.stages if stage.state is StageState.APPROVED}
+    left = [stage.key for stage in request.stages if stage.state not in {StageState.APPROVED, StageState.SKIPPED}]
+    decided = select(PolicyDecision.stages, PolicyDecision.outcome).where(PolicyDecision.request_id == request.id)
+    last = db.session.execute(decided.order_by(PolicyDecision.revision.desc()).limit(1)).one_or_none()
+    if last is not None:
+        left += [key for key in last.stages if key not in approved]
+        left += ["policy"] if last.outcome == "deny" else []
+    if left:
+        raise Conflict(f"{request.number} has not been approved by all who have to. Nothing was given.")
 
 
 def _credential_for(request: AccessRequest, by: User | None) -> Credential:

@@ -8,47 +8,54 @@ from portal.access.decide import may_answer_now, settle
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageKind, StageState
-from portal.access.staffing import circle_of, open_stage, restaff
+from portal.access.staffing import by_hand, circle_of, open_stage, restaff
 from portal.accounts import Right, User
-from portal.db import db
+from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, StageTemplate, may_review, stage_templates
+from portal.policies import BY_HAND, StageTemplate, may_review, name_of, stage_templates
 
 
 def recuse(request: AccessRequest, *, by: User, stage_id: int, reason: str) -> None:
-    """Step back from a stage, for good. If nobody else is left the stage's fallback is asked."""
+    """Step back from a stage, for good; an answer that one gave does not count any more.
+
+    If nobody else is left the stage's fallback is asked.
+    """
     locked, stage = _open_stage(request, stage_id)
     if not reason.strip():
         raise Invalid("Say why you step back: the record keeps it.", field="reason")
     mine = _mine(stage, by)
     mine.state, mine.waits, mine.reason = AssigneeState.RECUSED, False, reason.strip()
     _release(stage, by)
-    record(EventKind.STAGE_RECUSED, subject=stage, by=by, reason=reason.strip())
+    voided = _void_answers(stage, by)
+    record(EventKind.STAGE_RECUSED, subject=stage, by=by, reason=reason.strip(), after={"voided": voided})
     restaff([locked])
 
 
 def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reason: str = "") -> None:
-    """Give one's place in a stage to somebody else. An administrator may add somebody without being asked oneself."""
+    """Give one's place in a stage to somebody else. An administrator may add somebody without being asked oneself.
+
+    Nobody chooses who answers their own request, and nobody puts themselves in.
+    """
     locked, stage = _open_stage(request, stage_id)
-    if not may_review(to, circle_of(stage)):
-        raise Invalid(f"{to.display_name} cannot answer for this request.", field="to")
-    if any(a.user_id == to.id and a.state is AssigneeState.RECUSED for a in stage.assignees):
-        raise Invalid(f"{to.display_name} has stepped back from this stage.", field="to")
-    asked = {a.user_id: a for a in stage.active_assignees}
-    mine = asked.get(by.id)
+    if locked.requester_id == by.id:
+        raise NotAllowed("Nobody chooses who answers their own request.")
+    mine = next((a for a in stage.active_assignees if a.user_id == by.id), None)
     if mine is None and not by.may(Right.EDIT_USERS):
         raise NotAllowed("You are not asked here, so you cannot pass it on.")
-    if to.id in asked:
-        raise Conflict(f"{to.display_name} is asked already.")
+    if mine is not None and by.id in stage.answered_by:
+        raise Conflict("You have answered already, so there is nothing to pass on.")
+    _refuse_taker(stage, to, by)
+    place = [name_of(source) for source in stage.template.get("sources", ())]
     if mine is not None:
+        place = mine.via.split("|")
         mine.state, mine.waits, mine.reason = AssigneeState.REASSIGNED, False, reason.strip()
         _release(stage, by)
     known = next((a for a in stage.assignees if a.user_id == to.id), None)
     if known is None:
         known = StageAssignee(request_id=locked.id, user=to, via=BY_HAND, state=AssigneeState.ACTIVE)
         stage.assignees.append(known)
-    known.state, known.via, known.waits = AssigneeState.ACTIVE, BY_HAND, stage.state is StageState.OPEN
+    known.state, known.via, known.waits = AssigneeState.ACTIVE, by_hand(*place), stage.state is StageState.OPEN
     record(
         EventKind.STAGE_REASSIGNED,
         subject=stage,
@@ -57,6 +64,7 @@ def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reaso
         before={"asked": [by.email] if mine is not None else []},
         after={"asked": [to.email]},
     )
+    restaff([locked])
     record(EventKind.REVIEWER_ASKED, subject=known, by=by, reason=reason.strip())
 
 
@@ -65,7 +73,7 @@ def claim(request: AccessRequest, *, by: User, stage_id: int) -> None:
     _, stage = _open_stage(request, stage_id)
     if not may_answer_now(stage, by):
         raise NotAllowed("This stage does not wait for you.")
-    if stage.claimed_by is not None and stage.claimed_by_id != by.id:
+    if stage.claimed_by is not None and stage.claimed_by_id != by.id and may_answer_now(stage, stage.claimed_by):
         raise Conflict(f"{stage.claimed_by.display_name} takes care of this already.")
     if stage.claimed_by_id == by.id:
         return
@@ -131,6 +139,29 @@ def _mine(stage: ReviewStage, by: User) -> StageAssignee:
         if assignee.user_id == by.id:
             return assignee
     raise NotAllowed("This stage does not wait for you.")
+
+
+def _refuse_taker(stage: ReviewStage, to: User, by: User) -> None:
+    """Say why somebody cannot be given a place in this stage."""
+    if to.id == by.id:
+        raise Invalid("Choose somebody else than yourself.", field="to")
+    if not may_review(to, circle_of(stage)):
+        raise Invalid(f"{to.display_name} cannot answer for this request.", field="to")
+    if any(a.user_id == to.id and a.state is AssigneeState.RECUSED for a in stage.assignees):
+        raise Invalid(f"{to.display_name} has stepped back from this stage.", field="to")
+    if any(a.user_id == to.id for a in stage.active_assignees):
+        raise Conflict(f"{to.display_name} is asked already.")
+    if to.id in stage.answered_by:
+        raise Conflict(f"{to.display_name} has answered already.")
+
+
+def _void_answers(stage: ReviewStage, by: User) -> list[str]:
+    """Take back the answers that this person gave here, or that were given for them; says who had given them."""
+    voided = [review for review in stage.live_reviews if by.id in {review.reviewer_id, review.principal_id}]
+    for review in voided:
+        review.voided_at = now()
+    stage.ask_again()
+    return [review.reviewer.email for review in voided]
 
 
 def people_for(stage: ReviewStage, people: Sequence[User]) -> list[User]:

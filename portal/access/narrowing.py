@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
 
-from portal.access.models import AccessRequest, RequestItem
+from portal.access.models import AccessRequest, RequestItem, RequestKind
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import User
 from portal.catalog import Plan, offers_for
@@ -41,6 +41,8 @@ def narrow(request: AccessRequest, less: Narrowing, *, by: User) -> None:
     """Make a locked request ask for less. Raises Invalid for anything that would be more, or leave nothing."""
     if less.is_empty:
         return
+    if request.kind is RequestKind.BREAK_GLASS:
+        raise Invalid("That access was given already. Approve it as it was, or reject it.")
     before = _told(request)
     if less.plan is not None:
         _lower_plan(request, less.plan)
@@ -99,6 +101,9 @@ def _lower_plan(request: AccessRequest, plan: Plan) -> None:
     request.plan = plan
     for item in request.standing_items:
         allowed = set(plan.scopes_for(item.product))
+        if item.granted_scopes and not allowed & set(item.granted_scopes):
+            message = f"{plan.display_name} opens no scope of {item.product.name} that was asked for."
+            raise Invalid(message, field="plan")
         item.approved_scopes = [scope for scope in item.granted_scopes if scope in allowed]
 
 

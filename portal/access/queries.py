@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, func, literal_column, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, literal_column, or_, select, union_all
 from sqlalchemy.orm import joinedload, selectinload
 
-from portal.access.delegations import stands_in_for
+from portal.access.delegations import principals_of, stands_in_for
 from portal.access.models import (
     AccessRequest,
     Grant,
@@ -18,7 +18,7 @@ from portal.access.models import (
     RequestItem,
     RequestStatus,
 )
-from portal.access.review import ReviewStage, StageAssignee, StageState
+from portal.access.review import AssigneeState, Review, ReviewStage, StageAssignee, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
@@ -27,6 +27,7 @@ from portal.policies import stage_templates
 
 FEW = 2_000
 COUNTED_TO = 100
+_WAS_ASKED = (AssigneeState.ACTIVE, AssigneeState.RECUSED, AssigneeState.REASSIGNED)
 _IS_OPEN = ReviewStage.state == literal_column("'open'")  # as it stands in the index; SQLite sees no parameter
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
 
@@ -163,7 +164,9 @@ def _id_of(number: str) -> int | None:
 
 
 def _visible_to(person: User) -> ColumnElement[bool]:
-    """Own requests; those one is asked to answer or whose product one owns; all, for those who may see all.
+    """Own requests; those one is asked to answer, alone or for somebody, or has answered; those whose product one owns.
+
+    All, for those who may see all. Whoever is no longer asked since they left a group or a role no longer sees it.
 
     It is asked of each request by itself and not by a list of all that the person may see: whoever sees much finds a
     page of it after a few rows, and need not gather the rest.
@@ -173,7 +176,13 @@ def _visible_to(person: User) -> ColumnElement[bool]:
     own = AccessRequest.requester_id == person.id
     if not person.may(Right.SEE_REQUESTS):
         return own
-    return or_(own, _some(_asked(person)), _some(_items_owned_by(person)))
+    mine = _asked(StageAssignee.user_id == person.id, StageAssignee.state.in_(_WAS_ASKED))
+    instead = _asked(StageAssignee.user_id.in_(principals_of(person)), StageAssignee.state == AssigneeState.ACTIVE)
+    seen = [own, _some(mine), _some(_answered_by(person))]
+    seen.append(and_(AccessRequest.status == RequestStatus.PENDING, _some(instead)))
+    if person.may(Right.EDIT_PRODUCTS):
+        seen.append(_some(_items_owned_by(person)))
+    return or_(*seen)
 
 
 def _among_few(person: User) -> list[ColumnElement[bool]]:
@@ -186,16 +195,15 @@ def _among_few(person: User) -> list[ColumnElement[bool]]:
         .join(product_owner, product_owner.c.product_id == RequestItem.product_id)
         .where(product_owner.c.user_id == person.id)
     )
-    return _if_few(union_all(own, _asking(person), owned))
+    answered = select(ReviewStage.request_id).join(Review).where(Review.reviewer_id == person.id)
+    asked = select(StageAssignee.request_id).where(StageAssignee.user_id == person.id)
+    instead = select(StageAssignee.request_id).where(StageAssignee.user_id.in_(principals_of(person)))
+    return _if_few(union_all(own, asked, instead, answered, owned))
 
 
 def _if_few(keys: Select[Any] | CompoundSelect[Any]) -> list[ColumnElement[bool]]:
     found = db.session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery())) or 0
     return [AccessRequest.id.in_(keys)] if found <= FEW else []
-
-
-def _asking(person: User) -> Select[Any]:
-    return select(StageAssignee.request_id).where(StageAssignee.user_id == person.id)
 
 
 def _waits_for(person: User) -> list[ColumnElement[bool]]:
@@ -215,11 +223,16 @@ def _waiting(person: User) -> Select[Any]:
     return select(StageAssignee.request_id).where(StageAssignee.user_id.in_(whose), StageAssignee.waits)
 
 
-def _asked(person: User) -> Select[Any]:
-    """The places where a request asks this person; found from the request, never from the person."""
-    return select(StageAssignee.id).where(
-        StageAssignee.request_id == AccessRequest.id, StageAssignee.user_id == person.id
-    )
+def _asked(*whom: ColumnElement[bool]) -> Select[Any]:
+    """The places where a request asks these people; found from the request, never from the person."""
+    return select(StageAssignee.id).where(StageAssignee.request_id == AccessRequest.id, *whom)
+
+
+def _answered_by(person: User) -> Select[Any]:
+    """What this person has said about a request, and still counts."""
+    said = select(Review.id).join(ReviewStage, ReviewStage.id == Review.stage_id)
+    said = said.where(Review.reviewer_id == person.id, Review.voided_at.is_(None))
+    return said.where(ReviewStage.request_id == AccessRequest.id)
 
 
 def _items_owned_by(person: User) -> Select[Any]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, Text, select, text
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
-from portal.access.decide import LONGEST_COMMENT, Voice, voices_in
+from portal.access.decide import LONGEST_COMMENT, Voice, as_now, voices_in
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest
 from portal.access.review import ReviewStage, StageState
@@ -139,7 +139,7 @@ def _locked(question: Clarification) -> tuple[AccessRequest, Clarification]:
 def _voice(locked: AccessRequest, by: User, stage_id: int | None) -> Voice:
     if not locked.is_pending:
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
-    voices = [voice for voice in voices_in(locked, by) if stage_id in (None, voice.stage.id)]
+    voices = [voice for voice in voices_in(locked, as_now(by)) if stage_id in (None, voice.stage.id)]
     if not voices:
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
     return voices[0]

@@ -37,7 +37,8 @@ def _enough(stage: ReviewStage, yes: set[int]) -> bool:
     if quorum.get("mode") == "per_group":
         return _fills_groups(stage, yes, max(1, int(quorum.get("n", 1))))
     if quorum.get("mode") == "all":
-        return {assignee.user_id for assignee in stage.active_assignees} <= yes
+        said = yes | {review.reviewer_id for review in stage.live_reviews if review.verdict is Verdict.APPROVE}
+        return {assignee.user_id for assignee in stage.active_assignees} <= said
     return len(yes) >= needed(stage)
 
 

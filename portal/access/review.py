@@ -138,6 +138,18 @@ class ReviewStage(Base):
         """The answers that still count."""
         return [review for review in self.reviews if review.voided_at is None]
 
+    @property
+    def answered_by(self) -> set[int]:
+        """Whose vote is used up here: of those who answered, and of those for whom they did (I5)."""
+        return {key for review in self.live_reviews for key in (review.reviewer_id, review.principal_id)}
+
+    def ask_again(self) -> None:
+        """Let the stage wait for exactly those who are asked and have not answered, as long as it is open."""
+        answered = self.answered_by
+        for assignee in self.assignees:
+            still = assignee.state is AssigneeState.ACTIVE and assignee.user_id not in answered
+            assignee.waits = still and self.state is StageState.OPEN
+
     def move_to(self, state: StageState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``STAGE_MOVES``."""
         if state not in STAGE_MOVES[self.state]:
@@ -148,8 +160,7 @@ class ReviewStage(Base):
             }
             raise Conflict(f"This stage is {words.get(self.state, 'decided already')}.")
         before, self.state = self.state, state
-        for assignee in self.assignees:
-            assignee.waits = state is StageState.OPEN and assignee.state is AssigneeState.ACTIVE
+        self.ask_again()
         timing.follow(self, before)
 
     def open(self) -> None:

@@ -15,14 +15,16 @@ from portal.access.grants import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageState
+from portal.access.rules import LONGEST_REASON
 from portal.access.staffing import open_stage
 from portal.access.terms import content_hash
 from portal.accounts import User
 from portal.db import db, now
-from portal.errors import Conflict, NotAllowed
+from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
 
 _ANSWERABLE = frozenset({StageState.APPROVED, StageState.OPEN, StageState.PAUSED})
+_STILL_COUNTS = _ANSWERABLE | {StageState.WAITING}
 NO_LONGER_NEEDED = "The request was changed and no longer needs it."
 
 
@@ -42,6 +44,7 @@ def edit(
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
     if locked.kind is RequestKind.BREAK_GLASS:
         raise Conflict("What was said in an emergency stays as it was said.")
+    _refuse_reason(locked, reason)
     if answers is not None:
         answers = revised_answers(locked, answers, by=by)
     changed = _apply(locked, reason, answers)
@@ -62,6 +65,16 @@ def edit(
     return locked
 
 
+def _refuse_reason(request: AccessRequest, reason: str | None) -> None:
+    """A reason must still be one that the request could have been submitted with."""
+    if reason is None:
+        return
+    if request.plan.reason_required and not reason.strip():
+        raise Invalid(f"{request.plan.display_name} asks for a reason.", field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Invalid(f"The reason is longer than {LONGEST_REASON} characters.", field="reason")
+
+
 def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any] | None) -> list[str]:
     changed = []
     if reason is not None and reason.strip() != request.reason:
@@ -75,16 +88,16 @@ def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any
 
 
 def _facts_before(request: AccessRequest) -> list[dict[str, Any]]:
-    query = select(PolicyDecision.facts).where(
-        PolicyDecision.request_id == request.id, PolicyDecision.revision == request.revision
-    )
-    return db.session.scalar(query) or []
+    """What the policy looked at last; a reviewer who narrowed the request made a revision without a decision."""
+    query = select(PolicyDecision.facts).where(PolicyDecision.request_id == request.id)
+    return db.session.scalar(query.order_by(PolicyDecision.revision.desc()).limit(1)) or []
 
 
 def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]) -> set[str]:
     """The attributes whose values differ; the clock is not a change that somebody made."""
-    found = set()
-    for old, new in zip(before, after, strict=False):
+    found, known = set(), {facts.get("product.slug"): facts for facts in before}
+    for new in after:  # a product that was declined meanwhile has changed nothing for the others
+        old = known.get(new.get("product.slug"), {})
         found |= {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
     return {name for name in found if not name.startswith("time.")}
 
@@ -92,19 +105,23 @@ def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]
 def _follow(request: AccessRequest, decision: policies.Decision, changed: set[str]) -> None:
     """Bring the stages in line with the new decision."""
     touched = policies.touched_by(changed, [item.product_id for item in request.items])
+    standing = {item.product_id for item in request.standing_items}
     needed = {(spec.key, spec.product_ids): spec for spec in decision.stages}
     for stage in request.stages:
-        spec = needed.pop((stage.key, tuple(stage.product_ids)), None)
+        if stage.state not in _STILL_COUNTS:  # skipped by an earlier edit: if it is needed again, it is asked anew
+            continue
+        spec = needed.pop((stage.key, tuple(key for key in stage.product_ids if key in standing)), None)
         if spec is None and stage.added_by_id is None:
             _skip(stage)
         elif stage.state in _ANSWERABLE and (stage.key in touched or stage.added_by_id is not None):
             _void(stage, request)
-    open_positions = [stage.position for stage in request.stages if stage.state in UNANSWERED]
+    positions = [stage.position for stage in request.stages if stage.state in UNANSWERED]
+    first = min([*positions, *(spec.position for spec in needed.values())], default=0)
     for spec in needed.values():
         added = stage_from(spec)
         request.stages.append(added)
         db.session.flush()
-        if spec.position <= min(open_positions, default=spec.position):
+        if spec.position <= first:
             open_stage(added)
 
 

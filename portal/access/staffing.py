@@ -20,7 +20,7 @@ from portal.accounts import Organisation, User
 from portal.catalog import ApiProduct
 from portal.db import db
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, escalation_for, name_of, staff_for, still_holds
+from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, Staff, escalation_for, name_of, staff_for, still_holds
 
 AT_ONCE = 100
 
@@ -37,6 +37,7 @@ def circle_of(stage: ReviewStage) -> Circle:
 def open_stage(stage: ReviewStage, *, by: User | None = None) -> None:
     """Open a stage for the people whom it names now, and tell them."""
     staff = staff_for(stage.template, circle_of(stage))
+    _let_go(stage, staff)
     new = ask(stage, staff.asked)
     stage.open()
     record(
@@ -55,9 +56,7 @@ def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -
     circle = circle or circle_of(stage)
     if is_asked(stage, person, circle):
         return True
-    if not still_holds(person, LAST_RESORT, circle):
-        return False
-    return not any(still_holds(a.user, a.via, circle) for a in stage.active_assignees)
+    return still_holds(person, LAST_RESORT, circle) and not able(stage, circle)
 
 
 def is_asked(stage: ReviewStage, person: User, circle: Circle) -> bool:
@@ -149,20 +148,18 @@ def escalate(stage: ReviewStage) -> list[StageAssignee]:
     """
     sources = [name_of(source) for source in stage.template.get("sources", ())]
     asked = escalation_for(stage.template, circle_of(stage))
-    return ask(stage, [Asked(each.person, _by_hand(each.via, *sources)) for each in asked])
+    return ask(stage, [Asked(each.person, by_hand(each.via, *sources)) for each in asked])
 
 
-def _by_hand(*via: str) -> str:
+def by_hand(*via: str) -> str:
+    """The place of somebody who is asked by hand, and counts for these sources as well."""
     return "|".join(dict.fromkeys([BY_HAND, *via]))
 
 
 def staff_anew(stage: ReviewStage) -> None:
     """Ask whoever this stage names now, and no longer those who have gone. The request is locked."""
-    circle = circle_of(stage)
-    gone = [a for a in stage.active_assignees if not still_holds(a.user, a.via, circle)]
-    for assignee in gone:
-        assignee.state, assignee.waits = AssigneeState.INELIGIBLE, False
-    staff = staff_for(stage.template, circle)
+    staff = staff_for(stage.template, circle_of(stage))
+    gone = _let_go(stage, staff)
     kept = [a for a in stage.active_assignees if a.via.startswith(BY_HAND)]
     wanted = staff.asked if staff.intended or not kept else ()
     new = ask(stage, wanted)
@@ -182,16 +179,30 @@ def staff_anew(stage: ReviewStage) -> None:
     _raise_alarm(stage)
 
 
+def _let_go(stage: ReviewStage, staff: Staff) -> list[StageAssignee]:
+    """No longer ask those who have gone, nor those who only stood in while the stage's own people were missing."""
+    circle, named = circle_of(stage), {each.person.id for each in staff.asked}
+    gone = []
+    for assignee in stage.active_assignees:
+        stays = not staff.intended or assignee.user_id in named or assignee.via.startswith(BY_HAND)
+        if not (stays and still_holds(assignee.user, assignee.via, circle)):
+            assignee.state, assignee.waits = AssigneeState.INELIGIBLE, False
+            gone.append(assignee)
+    if stage.claimed_by_id in {assignee.user_id for assignee in gone}:
+        stage.claimed_by = None
+    return gone
+
+
 def able(stage: ReviewStage, circle: Circle | None = None) -> list[StageAssignee]:
     """Those who are asked, have not answered yet and may."""
-    circle, answered = circle or circle_of(stage), {review.reviewer_id for review in stage.live_reviews}
+    circle, answered = circle or circle_of(stage), stage.answered_by
     waiting = [a for a in stage.active_assignees if a.user_id not in answered]
     return [a for a in waiting if still_holds(a.user, a.via, circle)]
 
 
 def ask(stage: ReviewStage, asked: Iterable[Asked]) -> list[StageAssignee]:
     """Put these people on the stage who are not on it; says who is new. Who stepped back is not asked again."""
-    known = {assignee.user_id: assignee for assignee in stage.assignees}
+    known, answered = {assignee.user_id: assignee for assignee in stage.assignees}, stage.answered_by
     new = []
     for each in asked:
         assignee = known.get(each.person.id)
@@ -203,8 +214,10 @@ def ask(stage: ReviewStage, asked: Iterable[Asked]) -> list[StageAssignee]:
         elif assignee.state is AssigneeState.INELIGIBLE:
             assignee.state, assignee.via = AssigneeState.ACTIVE, each.via
         else:
+            if assignee.state is AssigneeState.ACTIVE and not assignee.via.startswith(BY_HAND):
+                assignee.via = each.via  # of one group yesterday, and of two today
             continue
-        assignee.waits = stage.state is StageState.OPEN
+        assignee.waits = stage.state is StageState.OPEN and each.person.id not in answered
         new.append(assignee)
     return new
 
