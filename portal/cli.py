@@ -271,6 +271,73 @@ def migrate(message: str) -> None:
     draw_up(message=message)
 
 
+@main.group()
+def policy() -> None:
+    """Look policies through, write them out, and make past decisions again."""
+
+
+@policy.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@in_application
+@on_its_schema
+def check_policy(file: Path) -> None:
+    """Say what is wrong with the policy in FILE, or might be, with the stages and people of this installation."""
+    from portal import policies, policy_commands
+
+    findings = policy_commands.findings_in_file(file)
+    for line in policy_commands.told(findings):
+        click.echo(line)
+    if not policies.is_sound(findings):
+        raise click.ClickException(f"{file} cannot be activated.")
+    click.echo("No mistakes.")
+
+
+@policy.command("export")
+@click.option("--product", default="", help="Slug of the product whose own rules are wanted (default: those for all).")
+@click.option("--number", default=0, help="Number of the version (default: the one in force).")
+@in_application
+@on_its_schema
+def export_policy(product: str, number: int) -> None:
+    """Write a policy as JSON, for `portico policy check` and the editor."""
+    import json
+
+    from portal import policy_commands
+
+    found = policy_commands.exported(product_slug=product, number=number)
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+@policy.command("replay-check")
+@click.option("--most", default=None, type=click.IntRange(1), help="Only the newest so many decisions.")
+@in_application
+@on_its_schema
+def replay_check(most: int | None) -> None:
+    """Make stored decisions again, each by the version that made it; one that differs is a failure."""
+    from portal import policy_commands
+
+    summary, differing = policy_commands.rechecked(most)
+    for line in differing:
+        click.echo(line)
+    if differing:
+        raise click.ClickException(summary)
+    click.echo(summary)
+
+
+@main.group("docs")
+def documents() -> None:
+    """Make the pages of the documentation that come from the code."""
+
+
+@documents.command("states")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=Path("docs/states.md"))
+def write_states(file: Path) -> None:
+    """Draw the allowed moves of everything that has states into FILE."""
+    from portal.states import states_page
+
+    file.write_text(states_page(), encoding="utf-8")
+    click.echo(f"{file} is made.")
+
+
 def is_terminal() -> bool:
     """Whether somebody watches: progress is only drawn for people."""
     return sys.stderr.isatty()

@@ -10,9 +10,9 @@ import yaml
 from flask_security.utils import hash_password
 from rich.progress import track
 
-from portal import accounts, catalog
-from portal.accounts import RoleName, User
-from portal.catalog import AuthMethod, PlanState, ProductState
+from portal import accounts, catalog, policies
+from portal.accounts import OrganisationKind, RoleName, User
+from portal.catalog import AuthMethod, Classification, PlanState, ProductState
 from portal.db import transaction
 from portal.paths import data_path
 
@@ -22,11 +22,14 @@ DEMO_PASSWORD = "portico-demo"
 def load_demo(*, progress: bool = False) -> str:
     """Make what is missing of the demo people, plans, products and catalogues; says in a sentence what was made."""
     folder = data_path("catalog_seed")
-    people = _load_people(_read(folder / "people.yaml"))
+    everybody = _read(folder / "people.yaml")
+    people = _load_people(everybody)
+    _load_groups(everybody["groups"])
     plans = _load_plans(_read(folder / "plans.yaml"))
     products = _load_products(sorted((folder / "products").iterdir()), progress)
     catalogues = _load_catalogues(_read(folder / "catalogues.yaml"))
-    if not any((people, plans, products, catalogues)):
+    policy = _load_policy(everybody["policy"])
+    if not any((people, plans, products, catalogues, policy)):
         return "The demo data is already there."
     return f"Made {products} products, {plans} plans, {catalogues} catalogues and {people} people."
 
@@ -38,10 +41,12 @@ def _read(path: Path) -> Any:
 def _load_people(entries: dict[str, Any]) -> int:
     made = 0
     with transaction():
-        for entry in entries["organisations"]:
+        known = {organisation.name for organisation in accounts.organisations()}
+        new = [entry for entry in entries["organisations"] if entry["name"] not in known]
+        for entry in new:
             if entry.get("default"):
                 accounts.default_organisation()
-            accounts.organisation_named(entry["name"])
+            accounts.organisation_named(entry["name"]).kind = OrganisationKind(entry.get("kind", "internal"))
         for entry in entries["people"]:
             if accounts.find_person_by_email(entry["email"]) is None:
                 accounts.add_person(
@@ -52,7 +57,31 @@ def _load_people(entries: dict[str, Any]) -> int:
                     password_hash=hash_password(DEMO_PASSWORD),
                 )
                 made += 1
+        for entry in new:
+            if entry.get("sponsor"):
+                accounts.organisation_named(entry["name"]).sponsor = _person(entry["sponsor"])
     return made
+
+
+def _load_groups(entries: list[dict[str, Any]]) -> None:
+    with transaction():
+        for entry in entries:
+            if accounts.find_group(entry["key"]) is None:
+                group = accounts.add_group(entry["key"], name=entry["name"], description=entry["description"], by=None)
+                accounts.set_members(group, [_person(email) for email in entry["members"]], by=None)
+
+
+def _load_policy(entry: dict[str, str]) -> bool:
+    """Put the policy in force as people do: one drafts it, another activates it. Not where there ever was one."""
+    if policies.policy_versions():
+        return False
+    shipped = policies.shipped_policies()[entry["shipped"]]
+    with transaction():
+        author, approver = _person(entry["author"]), _person(entry["approver"])
+        draft = policies.create_draft(shipped.rules_json, name=shipped.name, note=shipped.description, by=author)
+        policies.ask_activation(draft, by=author, revision=draft.version)
+        policies.activate(draft, by=approver, revision=draft.version, in_place_of=None)
+    return True
 
 
 def _load_plans(entries: list[dict[str, Any]]) -> int:
@@ -122,14 +151,15 @@ def _product_values(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
         "scopes": entry["scopes"],
         "state": ProductState(entry["state"]),
         "featured": entry["featured"],
-        "owners": [_owner(email) for email in entry["owners"]],
+        "owners": [_person(email) for email in entry["owners"]],
+        "classification": Classification(entry.get("classification", "internal")),
     }
 
 
-def _owner(email: str) -> User:
+def _person(email: str) -> User:
     person = accounts.find_person_by_email(email)
     if person is None:
-        raise ValueError(f"The seed names the owner {email}, who is not in people.yaml.")
+        raise ValueError(f"The seed names {email}, who is not in people.yaml.")
     return person
 
 

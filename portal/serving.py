@@ -30,6 +30,9 @@ DEMO_SIGN_INS = (
     ("security@portico.example", "security reviewer"),
     ("auditor@portico.example", "auditor: reads everything"),
     ("admin@portico.example", "portal administrator"),
+    ("policies@portico.example", "administrator: writes the approval policies"),
+    ("legal@portico.example", "reviewer: legal (and compliance@, architect@, projects@, delivery@, sponsor@)"),
+    ("partner@fjordline.example", "API consumer of a partner organisation"),
 )
 
 

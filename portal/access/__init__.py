@@ -93,6 +93,7 @@ from portal.access.hands import (
     release,
 )
 from portal.access.models import (
+    REQUEST_MOVES,
     AccessRequest,
     CartItem,
     Grant,
@@ -127,6 +128,7 @@ from portal.access.questions import (
     take_back,
 )
 from portal.access.review import (
+    STAGE_MOVES,
     AssigneeState,
     PolicyDecision,
     Review,
@@ -160,6 +162,8 @@ from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, w
 from portal.access.work import MOST_SHOWN, Whose, Work, count_overdue_for, next_for, questions_by, work_of
 
 __all__ = [
+    "REQUEST_MOVES",
+    "STAGE_MOVES",
     "LONGEST_COMMENT",
     "LONGEST_DELEGATION",
     "LONGEST_FILTER_NAME",

@@ -15,7 +15,7 @@ from portal.credentials.issue import (
     rotate,
 )
 from portal.credentials.keys import BadSigningKey, SigningKeys, load_signing_keys, new_signing_key
-from portal.credentials.models import Credential, CredentialState, RevokedToken
+from portal.credentials.models import CREDENTIAL_MOVES, Credential, CredentialState, RevokedToken
 from portal.credentials.samples import samples_for
 from portal.credentials.secret import (
     can_be_client_id,
@@ -28,6 +28,7 @@ from portal.credentials.secret import (
 from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, revoke_token
 
 __all__ = [
+    "CREDENTIAL_MOVES",
     "USE_NOTED_EVERY",
     "BadSigningKey",
     "Credential",

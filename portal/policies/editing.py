@@ -13,8 +13,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
+from portal import catalog
 from portal.accounts import Right, User
-from portal.catalog import ApiProduct, categories, may_edit_product, plans
+from portal.catalog import ApiProduct, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
@@ -99,9 +100,9 @@ def _known(policy: Policy) -> dict[str, list[str]]:
     if "product.slug" in reads:
         known["product.slug"] = list(db.session.scalars(select(ApiProduct.slug)))
     if "product.category" in reads:
-        known["product.category"] = list(categories())
+        known["product.category"] = list(catalog.categories())
     if "plan.slug" in reads:
-        known["plan.slug"] = [plan.slug for plan in plans()]
+        known["plan.slug"] = [plan.slug for plan in catalog.plans()]
     return known
 
 
@@ -177,6 +178,7 @@ def change_draft(
             draft.author_id = by.id  # whoever wrote what it says now cannot be the second person
         draft.name, draft.note = wanted
         draft.rules, draft.content_hash = written, content_hash(written)
+        db.session.flush()
         record(EventKind.POLICY_CHANGED, subject=draft, by=by, before=before, after=_summary(draft))
     return findings
 
@@ -185,6 +187,7 @@ def discard(version: PolicyVersion, *, by: User, revision: int) -> None:
     """Give a draft up, or one that waits for its second person. It stays readable."""
     draft = _locked(version, by, revision)
     draft.move_to(PolicyState.DISCARDED)
+    db.session.flush()
     record(EventKind.POLICY_DISCARDED, subject=draft, by=by, after=_summary(draft))
 
 
@@ -196,6 +199,7 @@ def ask_activation(version: PolicyVersion, *, by: User, revision: int) -> None:
     draft = _locked(version, by, revision)
     _refuse_mistakes(draft)
     draft.move_to(PolicyState.IN_REVIEW)
+    db.session.flush()
     record(EventKind.POLICY_PROPOSED, subject=draft, by=by, after=_summary(draft))
 
 
@@ -203,6 +207,7 @@ def send_back(version: PolicyVersion, *, by: User, revision: int, reason: str = 
     """Make a draft of it again: the second person wants something else, or the author does."""
     waiting = _locked(version, by, revision)
     waiting.move_to(PolicyState.DRAFT)
+    db.session.flush()
     record(EventKind.POLICY_SENT_BACK, subject=waiting, by=by, reason=_prose(reason), after=_summary(waiting))
 
 
