@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from portal import forms
@@ -39,8 +40,10 @@ def judged_answers(
 
 
 def form_again(request: AccessRequest) -> forms.Ask:
-    """The form of a request as it was asked then: in the versions that it was filled with."""
-    return forms.ask(forms.forms_by_id(request.form_ids), environment=str(request.environment))
+    """The form of a request as it was asked then: in the versions that it was filled with, for its own method."""
+    asked = forms.ask(forms.forms_by_id(request.form_ids), environment=str(request.environment))
+    method = {forms.Feed.AUTH_METHOD: {request.auth_method.value}}
+    return replace(asked, fields=tuple(forms.narrowed(asked.fields, method)))
 
 
 def revised_answers(request: AccessRequest, answers: Mapping[str, Any], *, by: User) -> dict[str, Any]:

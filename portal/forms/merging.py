@@ -53,7 +53,8 @@ def _limited(field: Field, limits: Mapping[Feed, Collection[str]]) -> Field:
     allowed = limits.get(field.feeds) if field.feeds else None
     if allowed is None or field.type is not FieldType.CHOICE:
         return field
-    return replace(field, choices=tuple(choice for choice in field.choices if choice.value in allowed))
+    left = tuple(choice for choice in field.choices if choice.value in allowed)
+    return replace(field, choices=left) if left else field  # a form with words of its own is not about ours
 
 
 def _renamed(field: Field, called: Mapping[str, str]) -> Field:

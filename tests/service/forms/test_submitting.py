@@ -120,6 +120,32 @@ def test_the_environment_of_the_cart_answers_the_form(person):
     assert [f.key for f in asked.own_fields][:3] == ["title", "purpose", "audience"]
 
 
+def test_C17_a_later_change_cannot_choose_another_method_than_the_products(person):
+    plan = make_plan()
+    product = make_product(plans=[plan])
+    with transaction():
+        forms.choose_form(product, forms.STANDARD_KEY, by=None)
+        standard = forms.standard_form()
+    fill_cart(person, product, plan=plan)
+    good = {
+        "title": "Books",
+        "purpose": "The shop writes what it sells into the ledger.",
+        "audience": "internal",
+        "auth_method": "oauth2_client_credentials",
+        "access_level": "read",
+        "expected_volume": 5,
+        "secrets": "In the vault of the team",
+        "documentation_link": {"url": "https://d.example"},
+    }
+    made = submit(person, good, [standard.id])
+
+    with pytest.raises(forms.FormErrors, match="Authentication method"), transaction():
+        access.edit(made, by=person, answers={**made.answers, "auth_method": "none"})
+    with transaction():
+        access.edit(made, by=person, answers={**made.answers, "exposure": "low"})
+    assert (made.answers["exposure"], made.revision) == ("low", 2)
+
+
 def test_drafts_are_one_each_and_bounded(person):
     with transaction():
         forms.save_draft({"a": 1}, by=person)

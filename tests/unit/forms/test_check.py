@@ -233,6 +233,12 @@ def test_C15_C17_only_what_the_products_offer_can_be_chosen():
     assert next(f for f in fields if f.key == "environment").values == ("dev", "test")
 
 
+def test_a_form_with_words_of_its_own_for_methods_can_still_be_answered():
+    own = one(type="choice", choices=["key", "token"], feeds="auth_method")
+
+    assert narrowed(own, {Feed.AUTH_METHOD: {"api_key"}}) == own
+
+
 def test_policies_learn_what_was_answered_and_nothing_of_what_is_in_dispute():
     answers = check(STANDARD, GOOD)
     twice = read_fields(
