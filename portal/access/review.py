@@ -126,7 +126,7 @@ class ReviewStage(Base):
     def what_it_gives(self) -> str:
         """What the request gets here, in the middle of a sentence: "security approval", "IT delivery"."""
         name = self.name if self.name[:2].isupper() else self.name[:1].lower() + self.name[1:]
-        return name if self.kind is StageKind.TASK else f"{name} approval"
+        return name if self.kind is StageKind.TASK or name.endswith(" review") else f"{name} approval"
 
     @property
     def active_assignees(self) -> list[StageAssignee]:
