@@ -10,9 +10,9 @@ import yaml
 from flask_security.utils import hash_password
 from rich.progress import track
 
-from portal import accounts, catalog, policies
+from portal import access, accounts, catalog, policies
 from portal.accounts import OrganisationKind, RoleName, User
-from portal.catalog import AuthMethod, Classification, PlanState, ProductState
+from portal.catalog import AuthMethod, Classification, Environment, PlanState, ProductState
 from portal.db import transaction
 from portal.paths import data_path
 
@@ -28,6 +28,7 @@ def load_demo(*, progress: bool = False) -> str:
     plans = _load_plans(_read(folder / "plans.yaml"))
     products = _load_products(sorted((folder / "products").iterdir()), progress)
     catalogues = _load_catalogues(_read(folder / "catalogues.yaml"))
+    _load_envelopes(_read(folder / "break_glass.yaml"))
     policy = _load_policy(everybody["policy"])
     if not any((people, plans, products, catalogues, policy)):
         return "The demo data is already there."
@@ -181,3 +182,22 @@ def _load_catalogues(entries: list[dict[str, Any]]) -> int:
                 )
                 made += 1
     return made
+
+
+def _load_envelopes(entries: list[dict[str, Any]]) -> None:
+    with transaction():
+        known = {envelope.name for envelope in access.envelopes()}
+        for entry in entries:
+            product = catalog.find_product_by_slug(entry["product"])
+            plan = next((plan for plan in catalog.plans() if plan.slug == entry["plan"]), None)
+            if entry["name"] not in known and product is not None and plan is not None and product.is_requestable:
+                access.set_envelope(
+                    by=_person(entry["set_by"]),
+                    name=entry["name"],
+                    product=product,
+                    plan=plan,
+                    environment=Environment(entry["environment"]),
+                    scopes=entry["scopes"],
+                    most_minutes=entry["most_minutes"],
+                    people=[_person(email) for email in entry["people"]],
+                )
