@@ -153,7 +153,7 @@ from portal.access.rules import (
     reusable_credentials,
 )
 from portal.access.staffing import may_answer, restaff, restaff_for
-from portal.access.standing import Answerer, Standing, conditions_of, standings_of
+from portal.access.standing import Answerer, Standing, conditions_of, mark_of, standings_of
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.timing import StageTimes, expires_at
@@ -162,8 +162,6 @@ from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, w
 from portal.access.work import MOST_SHOWN, Whose, Work, count_overdue_for, next_for, questions_by, work_of
 
 __all__ = [
-    "REQUEST_MOVES",
-    "STAGE_MOVES",
     "LONGEST_COMMENT",
     "LONGEST_DELEGATION",
     "LONGEST_FILTER_NAME",
@@ -172,6 +170,8 @@ __all__ = [
     "MOST_EMERGENCY_MINUTES",
     "MOST_ITEMS",
     "MOST_SHOWN",
+    "REQUEST_MOVES",
+    "STAGE_MOVES",
     "AccessRequest",
     "Alarm",
     "Answerer",
@@ -285,6 +285,7 @@ __all__ = [
     "lift_bar",
     "look_after",
     "lower_plans",
+    "mark_of",
     "may_answer",
     "may_decide",
     "may_revoke",

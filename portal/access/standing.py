@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -73,6 +74,15 @@ def standings_of(request: AccessRequest) -> list[Standing]:
     return [
         Standing(stage, tuple(_people(stage)), quorum.given(stage), quorum.needed(stage)) for stage in request.stages
     ]
+
+
+def mark_of(request: AccessRequest) -> str:
+    """A mark that differs as soon as anything about the course of a request does."""
+    stages = [
+        (s.id, s.state, s.due_at, s.claimed_by_id, [a.user_id for a in s.active_assignees], len(s.live_reviews))
+        for s in request.stages
+    ]
+    return hashlib.sha256(repr((request.status, request.revision, stages)).encode()).hexdigest()[:16]
 
 
 def conditions_of(request: AccessRequest) -> list[str]:

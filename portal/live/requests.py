@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request, url_for
+from datetime import timedelta
+
+from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import TextAreaField
+from wtforms.validators import DataRequired, Length
 
 from portal import access, forms
-from portal.access import AccessRequest, RequestStatus
+from portal.access import AccessRequest, QuestionState, RequestStatus
 from portal.accounts import Right
-from portal.db import transaction
+from portal.db import now, transaction
 from portal.errors import Conflict
 from portal.forms import Weighed
 from portal.live import asking
 from portal.live.asking import Given
-from portal.web import chosen, current_person, done, found, kept_file, key_in_url, page_of, render, requires
+from portal.web import chosen, current_person, done, found, is_htmx, kept_file, key_in_url, page_of, render, requires
 
 bp = Blueprint("requests", __name__)
 PAGE_SIZE = 25
+POLLED_FOR = timedelta(minutes=30)
+
+
+class AnswerForm(FlaskForm):
+    """The answer to a reviewer's question."""
+
+    answer = TextAreaField("Answer", [DataRequired("Write an answer."), Length(max=access.LONGEST_COMMENT)])
 
 
 @bp.get("/requests")
@@ -41,6 +53,36 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """One request: what was asked, on which terms, who is awaited, and what has happened."""
     return _show(_own(number))
+
+
+@bp.get("/requests/<number:number>/progress")
+@requires(Right.REQUEST_ACCESS)
+def progress(number: str) -> ResponseReturnValue:
+    """What has changed on the page since ``seen``, by which it stays live without being loaded anew (C10)."""
+    asked = _own(number)
+    if not is_htmx():
+        return _show(asked)
+    if request.args.get("seen") == access.mark_of(asked) and _polled_until() > now().timestamp():
+        return Response(status=204)
+    return _show(asked, fragment="live/requests/_changed.html")
+
+
+@bp.post("/requests/<number:number>/questions/<key:question_id>/answer")
+@requires(Right.REQUEST_ACCESS)
+def answer(number: str, question_id: int) -> ResponseReturnValue:
+    """Answer a reviewer's question; the review goes on."""
+    asked, form = _own(number), AnswerForm()
+    question = found(access.find_question(question_id, request=asked))
+    if not form.validate():
+        return _show(asked, answering=(question_id, form), status=422)
+    try:
+        with transaction():
+            access.answer(question, by=current_person(), text=form.answer.data or "")
+            asker = question.asked_by.display_name
+    except Conflict as stale:
+        flash(stale.message, "warning")
+        return _show(_own(number), answering=(question_id, form), status=409)
+    return done(url_for("live.requests.show", number=number), f"Your answer is with {asker}, who is told by mail.")
 
 
 @bp.get("/requests/<number:number>/edit")
@@ -68,8 +110,8 @@ def save(number: str) -> ResponseReturnValue:
     with transaction():
         person = current_person()
         asking.put_files(given, by=person)
-        access.edit(_own(number), by=person, reason=reason, answers=given.raw)
-    return done(url_for("live.requests.show", number=number), "Your request is changed. Its history says what follows.")
+        told = _what_follows(access.edit(_own(number), by=person, reason=reason, answers=given.raw), asked.revision)
+    return done(url_for("live.requests.show", number=number), told)
 
 
 @bp.post("/requests/<number:number>/withdraw")
@@ -97,6 +139,19 @@ def _own(number: str) -> AccessRequest:
     return found(asked if asked.requester_id == person.id else None)
 
 
+def _what_follows(changed: AccessRequest, before: int) -> str:
+    """What an edit came to: who is asked again, or what else."""
+    if changed.revision == before:
+        return "Nothing was changed."
+    if not changed.is_pending:
+        return f"Your request is changed, and {changed.status_text.lower()}."
+    void = [
+        stage.name for stage in changed.stages if any(r.voided_by_revision == changed.revision for r in stage.reviews)
+    ]
+    told = f" {' and '.join(void)} had answered already and must look at it again." if void else ""
+    return f"Your request is changed.{told or ' No answer that was given is lost.'}"
+
+
 def _edit(
     asked: AccessRequest, given: Given, reason: str, found: Weighed | None = None, *, status: int = 200
 ) -> ResponseReturnValue:
@@ -110,13 +165,37 @@ def _edit(
     )
 
 
-def _show(asked: AccessRequest) -> ResponseReturnValue:
+def _show(
+    asked: AccessRequest,
+    *,
+    fragment: str | None = None,
+    answering: tuple[int, AnswerForm] | None = None,
+    status: int = 200,
+) -> ResponseReturnValue:
+    questions = access.questions_about(asked)
+    open_now = sum(each.state is QuestionState.OPEN for each in questions) if asked.is_pending else 0
+    until = _polled_until() if fragment else int((now() + POLLED_FOR).timestamp())
     return render(
         "live/requests/show.html",
+        fragment=fragment,
+        status=status,
         access_request=asked,
+        asked=asked,
         steps=access.path_of(asked),
         history=access.history_of(asked),
         waits_for=access.awaited,
         grants=access.grants_from(asked),
+        conditions=access.conditions_of(asked),
         filled=forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
+        questions=questions,
+        to_answer=open_now,
+        answering=answering,
+        mark=access.mark_of(asked),
+        until=until if asked.is_pending and until > now().timestamp() else None,
+        had_questions=key_in_url("asked") is not None,
     )
+
+
+def _polled_until() -> int:
+    """When a page that is left open stops looking for news, so that it does not keep a session alive for ever."""
+    return min(key_in_url("until") or 0, int((now() + POLLED_FOR).timestamp()))

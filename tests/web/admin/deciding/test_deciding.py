@@ -1,0 +1,438 @@
+"""What a reviewer does on the page of a request: less than asked, conditions, tasks, proof of identity, and beside."""
+
+from datetime import timedelta
+
+import pytest
+
+from portal import access
+from portal.access import Approval, RequestStatus, StageState
+from portal.accounts import RoleName
+from portal.db import db, now, transaction
+from portal.events import EventKind, OutboxMessage
+from portal.web.limits import limits
+from tests.support.builders import (
+    PASSWORD,
+    demanding,
+    make_group,
+    make_plan,
+    make_policy,
+    make_product,
+    make_request,
+    make_stage,
+    make_user,
+)
+from tests.support.queries import count_queries
+from tests.support.records import events_of
+
+pytestmark = pytest.mark.usefixtures("app")
+QUEUE = "/admin/access-requests"
+
+
+@pytest.fixture
+def owner():
+    return make_user(RoleName.API_OWNER, name="Olga Owner")
+
+
+@pytest.fixture
+def asked(owner):
+    return make_request(make_user(name="Maya"), owner=owner)
+
+
+def at(request):
+    return f"{QUEUE}/{request.number}"
+
+
+def mails(kind):
+    return db.session.query(OutboxMessage).filter_by(kind=kind).all()
+
+
+# --- less than was asked ---
+
+
+def test_C57_fewer_scopes_are_approved_and_the_requester_reads_which(browser, owner, asked):
+    item = asked.items[0]
+    read, write = item.scopes
+
+    browser(owner).get(at(asked)).press("Approve", **{f"scope-{item.product_id}": [read]})
+
+    (grant,) = access.grants_of(asked.app)
+    assert grant.scopes == [read]
+    page = browser(asked.requester).get(f"/requests/{asked.number}")
+    assert f"not approved: {write}" in page.text("#products")
+
+
+def test_some_lines_are_declined_and_a_reason_is_demanded(browser, owner):
+    plan = make_plan()
+    wanted, refused = (make_product(plans=[plan], owners=[owner]) for _ in range(2))
+    asked = make_request(None, wanted, refused, plan=plan)
+    key = refused.id
+
+    page = browser(owner).get(at(asked)).press("Approve", Comment="Partly", **{f"Decline {refused.name}": str(key)})
+    assert page.status == 422
+    assert f"Say why {refused.name} is not approved" in page.text(".error-summary")
+    assert page.field("Comment").get_text().strip() == "Partly"
+    assert page.field(f"Decline {refused.name}").has_attr("checked")
+    assert page.soup.select_one("#decide details")["open"] is not None
+
+    done = page.press("Approve", **{f"Why {refused.name} is declined": "Use the newer one."})
+    assert "is approved" in done.text("#messages")
+    assert [grant.product_id for grant in access.grants_of(asked.app)] == [wanted.id]
+    told = browser(asked.requester).get(f"/requests/{asked.number}").text("#products")
+    assert "Declined" in told
+    assert "Use the newer one." in told
+
+
+def test_a_single_product_cannot_be_declined_since_that_is_a_rejection(browser, owner, asked):
+    page = browser(owner).get(at(asked))
+
+    assert not page.soup.select("input[name=decline]")
+    wrong = page.press("Approve", **{f"scope-{asked.items[0].product_id}": []})
+    assert wrong.status == 422
+    assert "at least one scope" in wrong.text(".error-summary")
+    assert asked.is_pending
+
+
+def test_C57_a_lower_plan_and_an_end_and_conditions(browser, owner):
+    gold, bronze = make_plan("Gold", quota_requests=10_000), make_plan("Bronze", quota_requests=100)
+    product = make_product(plans=[gold, bronze], owners=[owner])
+    asked = make_request(None, product, plan=gold)
+    until = (now() + timedelta(days=30)).date()
+
+    page = browser(owner).get(at(asked))
+    assert [o.get_text() for o in page.field("Plan").find_all("option")] == ["Gold, as asked for", "Bronze"]
+    page.press(
+        "Approve",
+        Plan=str(bronze.id),
+        **{"Access until": until.isoformat(), "Conditions": "Only from the office.\n\nTell us when you are done."},
+    )
+
+    (grant,) = access.grants_of(asked.app)
+    assert grant.plan == bronze
+    assert grant.conditions == ["Only from the office.", "Tell us when you are done."]
+    assert grant.ends_at.date() == until + timedelta(days=1)
+    told = browser(asked.requester).get(f"/requests/{asked.number}").text("main")
+    for words in ("Bronze", "Only from the office.", f"{until.day} {until:%b %Y}"):
+        assert words in told
+
+
+@pytest.mark.parametrize(
+    ("until", "said"), [("yesterday", "date"), ("2020-01-01", "until tomorrow"), ("2999-01-01", "longer than")]
+)
+def test_a_date_that_cannot_be_is_refused_in_words_and_nothing_is_lost(browser, owner, asked, until, said):
+    page = browser(owner).get(at(asked)).press("Approve", **{"Access until": until, "Conditions": "Mind the gap"})
+
+    assert page.status == 422
+    assert said in page.text(".error-summary")
+    assert "Mind the gap" in page.field("Conditions").get_text()
+    assert asked.is_pending
+
+
+def test_a_foreign_plan_or_scope_that_no_page_offered_opens_nothing_more(browser, owner, asked):
+    foreign, item = make_plan(), asked.items[0]
+
+    page = browser(owner).get(at(asked)).press("Approve", **{f"scope-{item.product_id}": [*item.scopes, "admin"]})
+
+    assert page.status == 422
+    assert "admin was not asked for" in page.text(".error-summary")
+    browser(owner).forge(f"{at(asked)}/approve", {"plan": str(foreign.id)})
+    assert asked.plan_id != foreign.id
+
+
+# --- what a stage demands ---
+
+
+def test_a_task_is_marked_as_done_when_its_list_is(browser):
+    make_policy(demanding("it_delivery"), order=[["it_delivery"]])
+    smith = make_user()
+    make_group("it-delivery", smith)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    tasks = asked.stages[0].template["checklist"]
+
+    page = browser(smith).get(at(asked))
+    assert not page.has_button("Approve")
+    refused = page.press("Mark as done", checklist=tasks[:1])
+    assert refused.status == 422
+    assert f"Not done yet: {tasks[1]}" in refused.text(".error-summary")
+    assert [box["value"] for box in refused.soup.select("input[name=checklist][checked]")] == tasks[:1]
+
+    refused.press("Mark as done", checklist=tasks)
+    assert asked.status is RequestStatus.APPROVED
+    assert asked.stages[0].reviews[0].checklist == tasks
+
+
+def test_C138_a_stage_that_wants_proof_of_identity_takes_the_password(browser):
+    make_stage("vault", "Vault", step_up=True)
+    make_policy(demanding("vault"))
+    keeper = make_user()
+    make_group("vault", keeper)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    here = browser(keeper)
+
+    row = here.get(QUEUE).soup.select_one(f"#request-{asked.id}")
+    assert row.find("a", string=lambda text: text and "Approve" in text) or "#decide" in str(row)
+    missing = here.get(at(asked)).press("Approve")
+    assert (missing.status, "asks for your password" in missing.text()) == (422, True)
+    wrong = missing.press("Approve", **{"Your password": "not-it", "Comment": "Fine"})
+    assert (wrong.status, "not your password" in wrong.text()) == (422, True)
+    assert wrong.field("Your password").get("value", "") == ""
+    assert "Fine" in wrong.field("Comment").get_text()
+    assert [e.reason for e in events_of(keeper, EventKind.SIGN_IN_FAILED)] == [
+        f"wrong password, for the approval of {asked.number}"
+    ]
+
+    wrong.press("Approve", **{"Your password": PASSWORD})
+    assert asked.status is RequestStatus.APPROVED
+    assert asked.stages[0].reviews[0].step_up_method == "password"
+
+
+def test_C138_guessing_the_password_there_ends_after_a_few_times(app, browser):
+    make_stage("vault", "Vault", step_up=True)
+    make_policy(demanding("vault"))
+    keeper = make_user()
+    make_group("vault", keeper)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    page = browser(keeper).get(at(asked))
+    limits().enabled = True
+    try:
+        found = [page.press("Approve", **{"Your password": "wrong"}).status for _ in range(limits().sign_in.amount + 1)]
+        assert found[-1] == 429
+        assert page.press("Approve", **{"Your password": PASSWORD}).status == 429
+    finally:
+        limits().enabled = False
+        limits().reset()
+    assert asked.is_pending
+
+
+def test_one_who_is_asked_in_two_stages_answers_each_by_itself(browser):
+    make_policy(demanding("legal", "compliance"), order=[["legal", "compliance"]])
+    both = make_user()
+    make_group("legal", both)
+    make_group("compliance", both)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    legal, compliance = (next(s for s in asked.stages if s.key == key) for key in ("legal", "compliance"))
+
+    page = browser(both).get(at(asked)).follow("Compliance", within="#decide")
+    assert page.text("#decide h2") == "Your decision: Compliance"
+    page.press("Approve")
+
+    assert (compliance.state, legal.state) == (StageState.APPROVED, StageState.OPEN)
+    browser(both).get(at(asked)).press("Approve")
+    assert asked.status is RequestStatus.APPROVED
+
+
+def test_C39_the_page_tells_who_is_asked_and_how_many_have_said_yes(browser):
+    make_stage("board", "Board", quorum={"n": 2, "mode": "total"})
+    make_policy(demanding("board"))
+    one, other, third = make_user(name="Una"), make_user(name="Dos"), make_user(name="Tri")
+    make_group("board", one, other, third)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+
+    page = browser(one).get(at(asked)).press("Approve")
+    told = page.text("#stages")
+
+    for words in ("Board", "1 of 2 approvals", "Due", "Una", "approved", "Dos", "group board"):
+        assert words in told
+    assert "It is the rule." in page.text(".steps")
+    assert not page.has_button("Approve")
+    browser(other).get(at(asked)).press("Approve")
+    assert asked.status is RequestStatus.APPROVED
+
+
+def test_what_changed_since_the_page_was_shown_is_told_and_nothing_typed_is_lost(browser, owner, asked):
+    page = browser(owner).get(at(asked))
+    with transaction():
+        access.edit(asked, by=asked.requester, reason="Something else.")
+
+    stale = page.press("Approve", Comment="My long thoughts")
+
+    assert stale.status == 409
+    assert "has changed since" in stale.text("#messages")
+    assert "My long thoughts" in stale.field("Comment").get_text()
+    assert asked.is_pending
+    stale.press("Approve")
+    assert asked.status is RequestStatus.APPROVED
+
+
+# --- asking ---
+
+
+def test_C58_a_question_goes_to_the_requester_and_the_answer_comes_back(browser, owner, asked):
+    page = browser(owner).get(at(asked)).press("Ask", Question="How many calls a day?")
+    assert "Information requested" in page.text(".page-header")
+    assert not page.has_button("Approve")
+    (mail,) = mails("question")
+    assert mail.recipient == asked.requester.email
+    assert "How many calls a day?" in mail.payload["text"]
+
+    theirs = browser(asked.requester).get(f"/requests/{asked.number}")
+    assert "How many calls a day?" in theirs.text("#questions")
+    done = theirs.press("Send answer", Answer="About a thousand.")
+    assert "About a thousand." in done.text("#questions")
+    (mail,) = mails("answer")
+    assert (mail.recipient, "About a thousand." in mail.payload["text"]) == (owner.email, True)
+
+    page = browser(owner).get(at(asked))
+    assert "About a thousand." in page.text("#questions")
+    page.press("Approve")
+    assert asked.status is RequestStatus.APPROVED
+
+
+def test_C58_an_empty_question_is_refused_and_one_is_asked_once(browser, owner, asked):
+    page = browser(owner).get(at(asked))
+
+    refused = page.press("Ask", Question="  ")
+    assert refused.status == 422
+    assert "Write what you want to know" in refused.text(".error-summary")
+    assert refused.soup.select_one("#asking").has_attr("open")
+    page.press("Ask", Question="Why?")
+    assert page.press("Ask", Question="Why?").status in {403, 409}
+    assert len(access.questions_about(asked)) == 1
+
+
+def test_C58_a_question_is_taken_back_by_who_asked_and_by_nobody_else(browser, owner, asked):
+    with transaction():
+        question = access.ask(asked, by=owner, question="Why?")
+    path = f"{at(asked)}/questions/{question.id}/take-back"
+
+    assert browser(make_user(RoleName.API_OWNER)).forge(path).status == 404
+    assert browser(make_user(RoleName.ADMINISTRATOR)).forge(path).status == 403
+    page = browser(owner).get(at(asked)).press("Take back the question")
+    assert page.has_button("Approve")
+    assert browser(owner).forge(path).status == 409
+
+
+# --- adding, stepping back, passing on, taking up ---
+
+
+def test_C59_a_stage_is_added_with_a_reason_and_is_needed_from_then_on(browser, owner, asked):
+    security = make_user(RoleName.SECURITY_REVIEWER, name="Sec")
+    page = browser(owner).get(at(asked))
+
+    refused = page.press("Add the stage", Stage="security")
+    assert (refused.status, "Say why this stage is needed" in refused.text()) == (422, True)
+    assert refused.field("Stage").find("option", selected=True)["value"] == "security"
+    done = refused.press("Add the stage", **{"Why it is needed": "It touches customers."})
+
+    assert "Security is asked as well: Sec" in done.text("#messages")
+    assert "It touches customers." in browser(asked.requester).get(f"/requests/{asked.number}").text(".steps")
+    browser(owner).get(at(asked)).press("Approve")
+    assert asked.is_pending
+    assert browser(security).get(at(asked)).has_button("Approve")
+
+
+def test_stepping_back_needs_a_reason_and_the_requester_does_not_read_it(browser, owner, asked):
+    make_user(RoleName.API_OWNER)
+    page = browser(owner).get(at(asked))
+    assert page.press("Step back").status == 422
+
+    done = page.press("Step back", **{"Why you step back": "It is my brother's app."})
+
+    assert not done.has_button("Approve")
+    assert "It is my brother's app." in done.text(".timeline")
+    assert "brother" not in browser(asked.requester).get(f"/requests/{asked.number}").text()
+    assert page.press("Step back", **{"Why you step back": "Again."}).status == 403
+
+
+def test_passing_on_tells_the_new_person_and_refuses_who_cannot_review(browser, owner, asked):
+    colleague = make_user(RoleName.API_OWNER, name="Cleo")
+    page = browser(owner).get(at(asked))
+    for address in ("nobody@nowhere.example", asked.requester.email):
+        refused = page.press("Pass on", **{"Pass on to": address, "What they should know": "You know it."})
+        assert refused.status == 422
+        assert "review" in refused.text(".error-summary")
+        assert refused.field("Pass on to")["value"] == address
+
+    done = refused.press("Pass on", **{"Pass on to": colleague.email})
+    assert "Cleo is asked now" in done.text("#messages")
+    (mail,) = mails("reassigned")
+    assert (mail.recipient, "You know it." in mail.payload["text"], "Olga Owner" in mail.subject) == (
+        colleague.email,
+        True,
+        True,
+    )
+    assert not done.has_button("Approve")
+    assert page.press("Pass on", **{"Pass on to": colleague.email}).status in {403, 409}
+    assert browser(colleague).get(at(asked)).has_button("Approve")
+
+
+def test_an_administrator_asks_somebody_else_as_well_without_being_asked(browser, owner, asked):
+    helper = make_user(RoleName.API_OWNER)
+    page = browser(make_user(RoleName.ADMINISTRATOR)).get(at(asked))
+    assert not page.has_button("Approve")
+
+    page.press("Ask them as well", **{"Pass on to": helper.email})
+
+    assert access.may_decide(asked, helper)
+    assert access.may_decide(asked, owner)
+
+
+def test_taking_a_stage_up_shows_the_others_and_is_given_back(browser):
+    make_policy(demanding("legal"))
+    one, other = make_user(name="Una"), make_user(name="Dos")
+    make_group("legal", one, other)
+    plan = make_plan(auto_approve=True)
+    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    page = browser(one).get(at(asked))
+
+    page.press("Take it up")
+    seen = browser(other).get(at(asked))
+    assert "Una takes care of this. You still may." in seen.text("#decide")
+    assert not seen.has_button("Leave it to the others again")
+    token = {"stage": str(asked.stages[0].id)}
+    assert browser(other).forge(f"{at(asked)}/claim", token).status == 409
+    assert browser(other).forge(f"{at(asked)}/release", token).status == 403
+    browser(one).get(at(asked)).press("Leave it to the others again")
+    assert asked.stages[0].claimed_by is None
+
+
+@pytest.mark.parametrize("action", ["ask", "add-stage", "step-back", "pass-on", "claim", "release"])
+def test_each_act_is_refused_to_those_whom_it_does_not_concern(browser, owner, asked, action):
+    stage = asked.stages[0].id
+    words = {
+        "stage": stage,
+        "question": "Why?",
+        "added": "legal",
+        "because": "So.",
+        "back_reason": "So.",
+        "to": make_user(RoleName.API_OWNER).email,
+        "pass_reason": "So.",
+    }
+
+    assert browser(make_user()).forge(f"{at(asked)}/{action}", words).status == 403  # a consumer
+    assert browser(make_user(RoleName.AUDITOR)).forge(f"{at(asked)}/{action}", words).status == 403
+    assert browser(make_user(RoleName.API_OWNER)).forge(f"{at(asked)}/{action}", words).status == 404  # not theirs
+    before = (len(asked.stages), asked.stages[0].state, len(asked.stages[0].active_assignees))
+    mixed = make_user(RoleName.CONSUMER, RoleName.API_OWNER)
+    own = make_request(mixed, owner=owner)
+    words["stage"] = own.stages[0].id
+    assert browser(mixed).forge(f"{at(own)}/{action}", words).status in {403, 409}
+    assert (len(asked.stages), asked.stages[0].state, len(asked.stages[0].active_assignees)) == before
+
+
+def test_after_a_decision_the_next_one_is_a_link_away(browser, owner, asked):
+    later = make_request(owner=owner)
+
+    page = browser(owner).get(at(asked)).press("Approve")
+
+    assert page.follow(f"Next in your queue: {later.number}").path.startswith(at(later))
+
+
+def test_the_page_needs_a_bounded_number_of_queries(browser, owner):
+    asked = make_request(owner=owner)
+    for key in ("legal", "compliance", "architect"):
+        with transaction():
+            access.add_stage(asked, key, by=owner, because="So.")
+    with transaction():
+        access.approve(asked, by=owner, saying=Approval(stage_id=asked.stages[0].id))
+    here = browser(owner)
+    here.get(at(asked))
+
+    with count_queries() as counted:
+        here.get(at(asked))
+
+    assert len(counted) <= 36, "\n".join(counted)
