@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from portal.access import REQUEST_MOVES, STAGE_MOVES, RequestStatus, StageState
 from portal.catalog import PRODUCT_MOVES, ProductState
@@ -11,14 +12,14 @@ from portal.credentials import CREDENTIAL_MOVES, CredentialState
 from portal.forms import FORM_MOVES, FormState
 from portal.policies import POLICY_MOVES, PolicyState
 
-Moves = Mapping[StrEnum, frozenset[StrEnum]]
+Moves = Mapping[Any, frozenset[Any]]
 HEAD = """# States and the allowed moves
 
 Made by `portico docs states` from the tables in the code: a move that is not drawn here is refused.
 Change the table, then make this page again; a test compares the two.
 """
 # What is drawn: its heading, what it is, the table, where it begins, and what some moves mean.
-DIAGRAMS: tuple[tuple[str, str, Moves, StrEnum, Mapping[tuple[StrEnum, StrEnum], str]], ...] = (
+DIAGRAMS: tuple[tuple[str, str, Moves, StrEnum, Mapping[tuple[Any, Any], str]], ...] = (
     (
         "Access request",
         "From the ask to the answer. Nothing leaves an answer: who wants something else asks anew.",
@@ -86,7 +87,7 @@ def states_page() -> str:
     return "\n".join([HEAD, *(_part(*diagram) for diagram in DIAGRAMS)])
 
 
-def _part(heading: str, text: str, moves: Moves, start: StrEnum, words: Mapping[tuple[StrEnum, StrEnum], str]) -> str:
+def _part(heading: str, text: str, moves: Moves, start: StrEnum, words: Mapping[tuple[Any, Any], str]) -> str:
     lines = [f"## {heading}", "", text, "", "```mermaid", "stateDiagram-v2", f"    [*] --> {start.value}"]
     for state in moves:
         for target in [other for other in moves if other in moves[state]]:
