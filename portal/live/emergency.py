@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import IntegerField, SelectField, TextAreaField
@@ -27,6 +29,10 @@ class EmergencyForm(PasswordAgainForm):
     minutes = IntegerField("Minutes", widget=TextInput())
     reason = TextAreaField("Reason", [InputRequired("Say what the emergency is."), Length(max=access.LONGEST_REASON)])
     what_for = "emergency access"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fields["password"] = self._fields.pop("password")  # last on the page, so last among what is wrong
 
     def offer(self, envelope: Envelope, person: User) -> None:
         """Let the person's own apps be chosen, and minutes within the envelope."""
