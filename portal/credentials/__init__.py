@@ -1,5 +1,14 @@
 """The key: issuing, revealing once, rotating, revoking and verifying credentials."""
 
+from portal.credentials.gateways import (
+    Gateway,
+    KnownGateway,
+    add_gateway,
+    gateway_for,
+    gateways,
+    is_gateway_id,
+    revoke_gateway,
+)
 from portal.credentials.issue import (
     USE_NOTED_EVERY,
     Revealed,
@@ -33,9 +42,12 @@ __all__ = [
     "BadSigningKey",
     "Credential",
     "CredentialState",
+    "Gateway",
+    "KnownGateway",
     "Revealed",
     "RevokedToken",
     "SigningKeys",
+    "add_gateway",
     "can_be_client_id",
     "credentials_of",
     "end",
@@ -43,7 +55,10 @@ __all__ = [
     "find_credential",
     "find_credential_by_client_id",
     "forget_expired_tokens",
+    "gateway_for",
+    "gateways",
     "hash_secret",
+    "is_gateway_id",
     "is_token_revoked",
     "issue",
     "load_signing_keys",
@@ -53,6 +68,7 @@ __all__ = [
     "note_use",
     "reveal",
     "revoke",
+    "revoke_gateway",
     "revoke_token",
     "rotate",
     "samples_for",

@@ -14,8 +14,10 @@ import zlib
 
 from portal.catalog import AuthMethod
 
+GATEWAY_ID_PREFIX = "pgw_"
+GATEWAY_SECRET_PREFIX = "pgs"
 PREFIXES = {AuthMethod.OAUTH2: "pcs", AuthMethod.API_KEY: "pak"}
-SECRET_PATTERN = re.compile(r"\b(pcs|pak)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
+SECRET_PATTERN = re.compile(r"\b(pcs|pak|pgs)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
 _CLIENT_ID = re.compile(r"[0-9A-Za-z_]{1,60}", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
@@ -34,8 +36,17 @@ def can_be_client_id(text: str) -> bool:
 
 def new_secret(auth_method: AuthMethod) -> str:
     """A secret that nobody has seen; the caller shows it once and keeps only ``hash_secret`` of it."""
-    body = f"{PREFIXES[auth_method]}_{_base62(secrets.randbits(256), _BODY_LENGTH)}"
-    return body + _checksum(body)
+    return _secret(PREFIXES[auth_method])
+
+
+def new_gateway_id() -> str:
+    """A public identifier for a gateway."""
+    return f"{GATEWAY_ID_PREFIX}{_base62(secrets.randbits(120), 21)}"
+
+
+def new_gateway_secret() -> str:
+    """A gateway's secret, of the same kind as others."""
+    return _secret(GATEWAY_SECRET_PREFIX)
 
 
 def hash_secret(secret: str) -> str:
@@ -53,6 +64,11 @@ def well_formed(secret: str) -> bool:
     if SECRET_PATTERN.fullmatch(secret) is None:
         return False
     return hmac.compare_digest(_checksum(secret[:-_CHECKSUM_LENGTH]), secret[-_CHECKSUM_LENGTH:])
+
+
+def _secret(prefix: str) -> str:
+    body = f"{prefix}_{_base62(secrets.randbits(256), _BODY_LENGTH)}"
+    return body + _checksum(body)
 
 
 def _checksum(body: str) -> str:

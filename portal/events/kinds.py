@@ -101,6 +101,8 @@ class EventKind(StrEnum):
     CREDENTIAL_ROTATED = "credential.rotated"
     CREDENTIAL_REVOKED = "credential.revoked"
     TOKEN_REVOKED = "credential.token_revoked"
+    GATEWAY_ADDED = "gateway.added"
+    GATEWAY_REVOKED = "gateway.revoked"
 
     MAIL_TEMPLATE_CHANGED = "mail.template_changed"
     MESSAGE_REPLAYED = "mail.replayed"

@@ -13,9 +13,10 @@ from urllib.parse import unquote_plus
 
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError, OAuth2Error, UnauthorizedClientError
 
-from portal import access
+from portal import access, credentials
 from portal.access import Entitlement
 from portal.catalog import AuthMethod
+from portal.credentials import KnownGateway
 from portal.oauth.failures import Failures
 from portal.oauth.forms import OAuthForm
 
@@ -61,6 +62,37 @@ class Client:
         """Whether it may use this grant."""
         return grant_type == "client_credentials"
 
+    def opened_by(self, client_id: str) -> Entitlement | None:
+        """What the token of this client opens, as far as the caller may know: its own, and nobody else's."""
+        return self.entitlement if client_id == self.entitlement.client_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayClient:
+    """A gateway that has proved itself. It may ask about the tokens of every client, and nothing else."""
+
+    gateway: KnownGateway
+
+    def get_client_id(self) -> str:
+        """Its client id."""
+        return self.gateway.client_id
+
+    def opened_by(self, client_id: str) -> Entitlement | None:
+        """What the token of this client opens now; None when the client does not stand."""
+        entitlement = access.find_entitlement(client_id)
+        return entitlement if entitlement is not None and entitlement.is_live else None
+
+
+def authenticate_asker(form: OAuthForm, failures: Failures) -> Client | GatewayClient:
+    """Who asks about a token: a gateway, or a client. Raises WrongClient like ``authenticate``."""
+    given = _credentials_in(form)
+    if given is None or not credentials.is_gateway_id(given[0]):
+        return authenticate(form, failures)
+    gateway = credentials.gateway_for(*given)
+    if gateway is None:
+        raise _refused(given[0], form, failures)
+    return GatewayClient(gateway)
+
 
 def authenticate(form: OAuthForm, failures: Failures) -> Client:
     """The client that sent this form. Raises WrongClient, always the same, for one that did not prove itself.
@@ -73,12 +105,15 @@ def authenticate(form: OAuthForm, failures: Failures) -> Client:
     client_id, secret = given
     entitlement = access.entitlement_for(client_id, secret)
     if entitlement is None or not entitlement.is_live:
-        if wait := failures.count(client_id, form.address):
-            raise TooManyFailures(wait)
-        raise WrongClient("Client authentication failed.")
+        raise _refused(client_id, form, failures)
     if entitlement.auth_method is not AuthMethod.OAUTH2:
         raise UnauthorizedClientError("This credential is an API key. It is sent to the API itself.")
     return Client(entitlement)
+
+
+def _refused(client_id: str, form: OAuthForm, failures: Failures) -> WrongClient:
+    wait = failures.count(client_id, form.address)
+    return TooManyFailures(wait) if wait else WrongClient("Client authentication failed.")
 
 
 def _credentials_in(form: OAuthForm) -> tuple[str, str] | None:

@@ -18,7 +18,7 @@ from portal.credentials import SigningKeys
 from portal.db import transaction
 from portal.events import EventKind, record
 from portal.oauth import tokens
-from portal.oauth.clients import Client, authenticate
+from portal.oauth.clients import Client, GatewayClient, authenticate, authenticate_asker
 from portal.oauth.failures import Failures
 from portal.oauth.forms import OAuthForm
 from portal.oauth.tokens import AccessToken
@@ -48,9 +48,9 @@ class Grant(ClientCredentialsGrant):
 
 
 class Introspection(IntrospectionEndpoint):
-    """RFC 7662. A client sees its own tokens; everything else is inactive, whatever it is."""
+    """RFC 7662. A client sees its own tokens, a gateway everybody's; everything else is inactive, whatever it is."""
 
-    def check_params(self, request: OAuthForm, _client: Client) -> None:
+    def check_params(self, request: OAuthForm, _client: Client | GatewayClient) -> None:
         """Refuse a call without a token. A hint is only a hint (J6)."""
         _need_token(request)
 
@@ -58,17 +58,18 @@ class Introspection(IntrospectionEndpoint):
         """The token, if we signed it."""
         return self.server.read(token_string)
 
-    def check_permission(self, token: AccessToken, client: Client, _request: OAuthForm) -> bool:
-        """Whether the token is the caller's own."""
-        return token.check_client(client)
+    def check_permission(self, _token: AccessToken, _client: Client | GatewayClient, _request: OAuthForm) -> bool:
+        """Whether to go on; what the caller may know of the token is asked below."""
+        return True
 
     def create_endpoint_response(self, request: OAuthForm) -> tuple[int, dict[str, Any], Any]:
         """Whether the token is good now, and for what."""
         client = self.authenticate_endpoint_client(request)
         token = self.authenticate_token(request, client)
-        if token is None or token.is_expired() or token.is_revoked():
+        opened = client.opened_by(token.client_id) if token is not None else None
+        if token is None or opened is None or token.is_expired() or token.is_revoked():
             return 200, {"active": False}, JSON_HEADERS
-        return 200, tokens.described(token, client.entitlement, issuer=self.server.issuer), JSON_HEADERS
+        return 200, tokens.described(token, opened, issuer=self.server.issuer), JSON_HEADERS
 
 
 class Revocation(RevocationEndpoint):
@@ -127,8 +128,10 @@ class Server(AuthorizationServer):
         except OAuth2Error as error:
             return self.handle_error_response(request, error)
 
-    def authenticate_client(self, request: OAuthForm, _methods: Any, _endpoint: str = "token") -> Client:
-        """The client that calls. Raises WrongClient, always the same."""
+    def authenticate_client(self, request: OAuthForm, _methods: Any, endpoint: str = "token") -> Client | GatewayClient:
+        """The client that calls, or the gateway that asks. Raises WrongClient, always the same."""
+        if endpoint == Introspection.ENDPOINT_NAME:
+            return authenticate_asker(request, self.failures)
         return authenticate(request, self.failures)
 
     def sign(self, entitlement: Entitlement, scopes: frozenset[str]) -> dict[str, Any]:
