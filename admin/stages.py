@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, RadioField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, RadioField, SelectField, SelectMultipleField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from admin.fields import Lines, WholeNumber
-from portal import accounts, policies
+from portal import accounts, policies, schedule
 from portal.accounts import Right, RoleName
 from portal.catalog import Environment
 from portal.db import transaction
@@ -83,6 +83,8 @@ class StageForm(FlaskForm):
     remind_hours = WholeNumber("Reminder after", [InputRequired("Enter working hours.")], default=16)
     escalate_hours = WholeNumber("Escalation after", [InputRequired("Enter working hours.")], default=32)
     expire_hours = WholeNumber("Ends after", [InputRequired("Enter working hours.")], default=112)
+    answer_hours = WholeNumber("The requester answers within", [InputRequired("Enter working hours.")], default=80)
+    calendar = SelectField("Calendar", default=schedule.DEFAULT_CALENDAR)
     on_timeout = RadioField(
         "Then the request",
         choices=[
@@ -103,6 +105,7 @@ class StageForm(FlaskForm):
         offered = [("owners", "The product's owners"), ("sponsor", "The sponsor of the requester's organisation")]
         offered += [(f"group:{group.key}", f"Group {group.name}") for group in accounts.groups()]
         offered += [(f"role:{role.value}", f"Everybody in the role {role.label}") for role in DECIDING_ROLES]
+        self.calendar.choices = [(calendar.key, calendar.name) for calendar in schedule.calendars()]
         for name in LISTS:
             field, known = self[name], {value for value, _ in offered}
             named = [_said(source) for source in getattr(template, name)] if template is not None else []
@@ -128,6 +131,8 @@ class StageForm(FlaskForm):
                 "remind_hours": self.remind_hours.data,
                 "escalate_hours": self.escalate_hours.data,
                 "expire_hours": self.expire_hours.data,
+                "answer_hours": self.answer_hours.data,
+                "calendar": self.calendar.data,
             },
             "on_timeout": self.on_timeout.data,
             **{n: self[n].data for n in ("reason_required", "step_up", "delegation_allowed", "may_be_added")},
@@ -256,6 +261,7 @@ def _filled(template: StageTemplate) -> StageForm:
         "quorum_n": template.quorum.n,
         "quorum_mode": template.quorum.mode.value,
         **{n: getattr(times, n) for n in ("due_hours", "remind_hours", "escalate_hours", "expire_hours")},
+        **{n: getattr(times, n) for n in ("answer_hours", "calendar")},
         **{f"due_{place.value}": times.due_in.get(place.value) for place in Environment},
         "checklist": list(template.checklist),
         "required_fields": list(template.required_fields),

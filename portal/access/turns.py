@@ -96,14 +96,14 @@ def unattended(*, size: int = MOST_LOOKED_AFTER) -> Sequence[AccessRequest]:
 def look_after(after_id: int = 0, *, size: int = MOST_LOOKED_AFTER) -> int:
     """Staff the next open requests anew; the id to go on after, or 0 when the round is done.
 
-    Those whose people have all gone come first, in each step of the round.
+    Those whose people have all gone are among them in each step. All are locked in one go, in the order in which
+    everybody locks them.
     """
-    restaff(unattended(size=size))
     query = select(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING, AccessRequest.id > after_id)
-    requests = db.session.scalars(query.order_by(AccessRequest.id).limit(size)).all()
-    ids = [request.id for request in requests]
-    restaff(requests)
-    return ids[-1] if len(ids) == size else 0
+    in_turn = db.session.scalars(query.order_by(AccessRequest.id).limit(size)).all()
+    last = in_turn[-1].id if len(in_turn) == size else 0
+    restaff(list({request.id: request for request in (*unattended(size=size), *in_turn)}.values()))
+    return last
 
 
 def _turn(stage: ReviewStage) -> Turn:

@@ -14,6 +14,7 @@ from typing import Any
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 Sources = tuple[Mapping[str, str], ...]
+MOST_HOURS = 4_000
 SOURCE_NEEDS = {"owners": None, "sponsor": None, "group": "key", "role": "role", "person": "email"}
 
 
@@ -51,7 +52,8 @@ class Quorum:
 class Times:
     """When a stage is due and what happens after, in working hours of its calendar.
 
-    ``due_hours`` may differ by environment; ``due_in`` holds those that do.
+    ``due_hours`` may differ by environment; ``due_in`` holds those that do. ``answer_hours`` is how long the requester
+    may take to answer a question, ``calendar`` the key of a business calendar.
     """
 
     due_hours: int = 40
@@ -59,10 +61,25 @@ class Times:
     remind_hours: int = 16
     escalate_hours: int = 32
     expire_hours: int = 112
+    answer_hours: int = 80
+    calendar: str = "default"
 
     def due(self, environment: str) -> int:
         """The working hours within which the stage should be answered there."""
         return self.due_in.get(environment, self.due_hours)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the times, in sentences."""
+        found = []
+        if not 0 < self.remind_hours <= self.escalate_hours <= self.expire_hours:
+            found.append("Reminder, escalation and expiry must follow each other.")
+        if not 0 < max([self.due_hours, *self.due_in.values()]) <= self.expire_hours:
+            found.append("The stage must be due before it expires.")
+        if max(self.expire_hours, self.answer_hours) > MOST_HOURS or self.answer_hours < 1:
+            found.append(f"Times are between 1 and {MOST_HOURS:,} working hours.")
+        if not KEY.fullmatch(self.calendar):
+            found.append("The calendar must be named by its key.")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +150,7 @@ class StageTemplate:
         found += [p for source in (*self.sources, *self.fallback, *self.escalation) if (p := _problem_of(source))]
         if self.kind is TemplateKind.TASK and not self.checklist:
             found.append("A task needs a checklist.")
-        t = self.times
-        if not 0 < t.remind_hours <= t.escalate_hours <= t.expire_hours:
-            found.append("Reminder, escalation and expiry must follow each other.")
-        if not 0 < max([t.due_hours, *t.due_in.values()]) <= t.expire_hours:
-            found.append("The stage must be due before it expires.")
+        found += self.times.problems()
         return found
 
 

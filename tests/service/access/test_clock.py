@@ -1,13 +1,15 @@
 """What time does to a request: due, reminded, escalated, expired; never approved (C41, C42, I10, R16)."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 import time_machine
 
-from portal import access, accounts
+from portal import access, accounts, schedule
 from portal.access import AccessRequest, RequestStatus, ReviewStage, StageState
 from portal.accounts import RoleName, User
+from portal.catalog import Environment
 from portal.db import db, transaction
 from portal.events import AuditEvent, EventKind, OutboxMessage
 from portal.schedule import Timer, TimerState
@@ -69,6 +71,25 @@ def test_C41_a_stage_is_due_in_working_time(clock):
     assert not request.is_overdue
     clock.move_to(datetime(2026, 11, 27, 16, 1, tzinfo=UTC))
     assert request.is_overdue
+
+
+def test_C41_a_stage_goes_by_its_own_calendar_and_by_the_environment(clock):
+    holidays = [{"date": "2026-11-18", "name": "Founders' day"}]
+    with transaction():
+        schedule.add_calendar("vienna", {"name": "Vienna", "zone": "Europe/Vienna", "holidays": holidays}, by=None)
+    request = make_request()
+    times = {"due_hours": 24, "due_in": {"prod": 8}, "calendar": "vienna"}
+
+    for environment, due in (("test", "2026-11-20 10:00"), ("prod", "2026-11-17 10:00")):
+        with transaction():
+            stage = the_stage(request)
+            stage.template = {**stage.template, "times": times}
+            stage.request.environment = Environment(environment)
+            stage.due_at = None
+        with transaction():
+            access.restaff([request])
+
+        assert the_stage(request).due_at == datetime.fromisoformat(due).replace(tzinfo=ZoneInfo("Europe/Vienna"))
 
 
 def test_C42_reviewers_are_reminded_after_two_working_days_and_daily_at_the_end(clock, admin):
