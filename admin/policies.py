@@ -95,7 +95,7 @@ def show(version_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def save(version_id: int) -> ResponseReturnValue:
     """Keep what the draft says. Mistakes are told at their place, and nothing typed is lost."""
-    version, cards = _find(version_id), editor.typed_cards(request.form)
+    version, cards = _editable(version_id), editor.typed_cards(request.form)
     places: dict[str, tuple[int, str]] = {}
     rules = editor.rules_of(cards, editor.typed_steps(request.form, stage_templates()), places)
     for card, rule in zip(cards, rules["rules"], strict=True):
@@ -118,9 +118,7 @@ def save(version_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def arrange(version_id: int) -> ResponseReturnValue:
     """Add, move or take away a rule or a condition on the page; nothing is stored before the draft is saved."""
-    version = _find(version_id)
-    if not policies.may_edit_policy(version.product, current_person()):
-        raise NotAllowed("You cannot change this policy.")
+    version = _editable(version_id)
     cards, focus = editor.arranged(editor.typed_cards(request.form), request.form.get("do", ""))
     return _show(version, cards, typed=True, unsaved=True, focus=focus or request.form.get("look", ""))
 
@@ -129,7 +127,7 @@ def arrange(version_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def write_json(version_id: int) -> ResponseReturnValue:
     """Keep a draft that was written as JSON."""
-    version, text = _find(version_id), request.form.get("json", "")
+    version, text = _editable(version_id), request.form.get("json", "")
     policy = Policy.from_text(text)
     cards = editor.cards_of(version.rules)
     try:
@@ -237,7 +235,7 @@ def _kept(version: PolicyVersion, rules: Mapping[str, Any], *, unfinished: bool)
 
 
 def _new(problem: str = "", *, status: int = 200) -> ResponseReturnValue:
-    person = current_person()
+    whole = current_person().may(Right.EDIT_POLICIES)
     product_key = key_of(request.values.get("product", ""))
     return render(
         "admin/policies/new.html",
@@ -245,10 +243,10 @@ def _new(problem: str = "", *, status: int = 200) -> ResponseReturnValue:
         problem=problem,
         products=_products_of_mine(),
         product_key=product_key,
-        may_write_all=person.may(Right.EDIT_POLICIES),
+        may_write_all=whole,
         shipped=policies.shipped_policies().values(),
         active=policies.active_version(),
-        start=request.form.get("start", "standard-paths" if not product_key else EMPTY),
+        start=request.form.get("start", "standard-paths" if whole and not product_key else EMPTY),
         name=request.form.get("name", ""),
     )
 
@@ -331,6 +329,13 @@ def _revision() -> int:
 
 def _page(version: PolicyVersion) -> str:
     return url_for("admin.policies.show", version_id=version.id)
+
+
+def _editable(version_id: int) -> PolicyVersion:
+    version = _find(version_id)
+    if not policies.may_edit_policy(version.product, current_person()):
+        raise NotAllowed("You cannot change this policy.")
+    return version
 
 
 def _find(version_id: int) -> PolicyVersion:

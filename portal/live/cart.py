@@ -25,7 +25,7 @@ from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
 from portal.forms import Ask
-from portal.live import asking
+from portal.live import asking, outlook
 from portal.live.asking import Given
 from portal.web import blame, current_person, done, is_htmx, key_of, render, requires
 
@@ -145,6 +145,19 @@ def save_draft() -> ResponseReturnValue:
     if given.refused:
         return _show(form, given=given, status=422)
     return done(url_for("live.cart.show"), "Your draft is saved. Only you see it.")
+
+
+@bp.post("/cart/outlook")
+@requires(Right.REQUEST_ACCESS)
+def foresee() -> ResponseReturnValue:
+    """Who would decide and why, by what stands on the page now. Nothing is sent or kept."""
+    form, given, person = CartForm(), _given(), current_person()
+    items = access.cart_of(person)
+    _offer_choices(form)
+    asked = access.form_of(items, form.environment.data or "")
+    if not is_htmx():
+        return _show(form, given=given)
+    return render("live/cart/_outlook.html", foreseen=_foreseen(form, items, asked, given))
 
 
 @bp.post("/cart/check")
@@ -326,6 +339,7 @@ def _show(
         found = forms.weigh_answers(asked, given.raw, by=person)
     at_fields = set(found.errors.values()) if found else set()
     told = [p for p in problems or () if p not in standing and p.message not in at_fields]
+    is_fragment = is_htmx() and request.method == "GET"
     return render(
         "live/cart/show.html",
         fragment="live/cart/_credentials.html" if request.method == "GET" else None,
@@ -335,11 +349,25 @@ def _show(
         groups=access.groups(items),
         **_plan_context(items),
         **asking.page_context(asked, given, found, by=person),
+        foreseen=[] if is_fragment else _foreseen(form, items, asked, given),
         problems=_by_category([*standing, *told]),
         of_app={str(c.id) for c in reusable if str(c.app_id) == form.app.data} | {NEW} if is_htmx() else None,
         owned=len(form.app.choices) - 1,
         may_share=not person.organisation.is_default,
         was_submitted=status == 422,
+    )
+
+
+def _foreseen(form: CartForm, items: Sequence[CartItem], asked: Ask, given: Given) -> list[outlook.Foreseen]:
+    """What submitting would come to, as the form stands; what is wrong in it is told when it is submitted."""
+    person, environment = current_person(), form.environment.data or ""
+    return outlook.foresee(
+        items,
+        by=person,
+        app=next((app for app in apps.apps_of(person) if str(app.id) == form.app.data), None),
+        environment=environment if environment in form.environment.choices else "",
+        form_ids=asked.form_ids,
+        answers=forms.weigh_answers(asked, given.raw, by=person).answers,
     )
 
 

@@ -107,10 +107,11 @@ def save(number: str) -> ResponseReturnValue:
         given.refused["reason"] = f"The reason is longer than {access.LONGEST_REASON} characters."
     if given.refused or found.errors:
         return _edit(asked, given, reason, found, status=422)
+    before = asked.revision
     with transaction():
         person = current_person()
         asking.put_files(given, by=person)
-        told = _what_follows(access.edit(_own(number), by=person, reason=reason, answers=given.raw), asked.revision)
+        told = _what_follows(access.edit(_own(number), by=person, reason=reason, answers=given.raw), before)
     return done(url_for("live.requests.show", number=number), told)
 
 
@@ -190,7 +191,7 @@ def _show(
         questions=questions,
         to_answer=open_now,
         answering=answering,
-        mark=access.mark_of(asked),
+        course=access.mark_of(asked),
         until=until if asked.is_pending and until > now().timestamp() else None,
         had_questions=key_in_url("asked") is not None,
     )

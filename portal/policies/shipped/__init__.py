@@ -13,7 +13,7 @@ from typing import Any
 
 from portal.policies.rules import Policy
 
-NAMES = ("standard-paths", "pm-infosec-it", "four-eyes", "low-risk-at-once", "office-hours")
+NAMES = ("standard-paths", "owner-security-it", "pm-infosec-it", "four-eyes", "low-risk-at-once", "office-hours")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,72 @@
+"""What a cart would come to if it were submitted now, in words: who decides and why, how long that takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from portal import access
+from portal.access import CartItem, Outlook, Waiting
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.catalog import Environment
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What one request of the cart would come to."""
+
+    catalogue: str
+    outlook: Outlook
+    steps: tuple[dict[str, str], ...]
+    waiting: str
+
+
+def foresee(
+    items: Sequence[CartItem],
+    *,
+    by: User,
+    app: DeveloperApp | None,
+    environment: str,
+    form_ids: Sequence[int],
+    answers: Mapping[str, Any],
+) -> list[Foreseen]:
+    """One for each request that would come of this cart; none while its products are on different plans."""
+    if not environment or len({item.plan_id for item in items}) != 1:
+        return []
+    found = access.outlook(
+        items, by=by, app=app, environment=Environment(environment), form_ids=form_ids, answers=answers
+    )
+    names = [group[0].catalogue.name for group in access.groups(items)]
+    return [
+        Foreseen(name, each, tuple(_step(stages) for stages in each.steps), _in_words(each.waiting))
+        for name, each in zip(names, found, strict=True)
+    ]
+
+
+def _step(stages: Sequence[Any]) -> dict[str, str]:
+    """Stages that are open side by side, as one step."""
+    names = list(dict.fromkeys(stage.name for stage in stages))
+    becauses = list(dict.fromkeys(stage.because for stage in stages if stage.because))
+    return {"label": " and ".join(names), "detail": " ".join(becauses), "state": "plain"}
+
+
+def _in_words(waiting: Waiting | None) -> str:
+    if waiting is None:
+        return ""
+    half, most = _span(waiting.median), _span(waiting.p90)
+    if half == most:
+        return f"Usually decided within {half}."
+    return f"Half of such requests are decided within {half}, nine in ten within {most}."
+
+
+def _span(time: timedelta) -> str:
+    """A time rounded up to what one would say: "20 minutes", "5 hours", "3 days"."""
+    minutes = max(1, -(-int(time.total_seconds()) // 60))
+    for size, unit in ((1440, "day"), (60, "hour"), (1, "minute")):
+        if minutes > size or size == 1:
+            number = -(-minutes // size)
+            return f"{number} {unit}{'' if number == 1 else 's'}"
+    return ""
