@@ -142,6 +142,8 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "may_release": lambda each: each.claimed_by_id == person.id or person.may(Right.EDIT_USERS),
         "reviewers": access.people_for(in_hand, reviewers()) if in_hand is not None else [],
         "conditions": access.conditions_of(asked),
+        "signals": access.signals_of(asked),
+        "likes": access.similar_decisions(asked, seen_by=person),
         "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],
     }
 

@@ -152,6 +152,7 @@ from portal.access.rules import (
     reason_problems,
     reusable_credentials,
 )
+from portal.access.signals import Likes, Signal, signals_of, similar_decisions
 from portal.access.staffing import may_answer, restaff, restaff_for
 from portal.access.standing import Answerer, Standing, conditions_of, mark_of, standings_of
 from portal.access.story import Entry, Step, awaited, history_of, path_of
@@ -190,6 +191,7 @@ __all__ = [
     "Envelope",
     "Grant",
     "GrantState",
+    "Likes",
     "Narrowing",
     "Opening",
     "Outcome",
@@ -205,6 +207,7 @@ __all__ = [
     "Review",
     "ReviewStage",
     "SavedFilter",
+    "Signal",
     "StageAssignee",
     "StageKind",
     "StageState",
@@ -325,6 +328,8 @@ __all__ = [
     "save_filter",
     "send_digest",
     "set_envelope",
+    "signals_of",
+    "similar_decisions",
     "stages_due",
     "stages_in_queue",
     "stand_ins_of",
