@@ -19,6 +19,7 @@ from portal.policies import (
     rule_words,
 )
 
+MOST_NAMED = 3
 _PLAIN_WORDS = {
     "must be a list with at least one value.": "Give at least one value.",
     "must be a list with at least one stage.": "Choose at least one stage.",
@@ -99,18 +100,15 @@ def path_in_general(policy: Policy, templates: Mapping[str, StageTemplate]) -> l
 
 
 def _when(keys: Sequence[str], policy: Policy, templates: Mapping[str, StageTemplate]) -> str:
-    said = []
-    for key in keys:
-        rules = [rule.key for rule in policy.rules if key in rule.stages]
-        who = people_in_words(templates[key]) if key in templates else "nobody: there is no such stage"
-        when = f"by {', '.join(rules)}" if rules else ""
-        if key == BASE_STAGE:
-            auto = any(rule.outcome is Outcome.AUTO for rule in policy.rules)
-            usual = "unless the plan or a rule approves" if auto else "unless the plan approves"
-            when = f"{usual}; also {when}" if when else usual
-        name = f"{templates[key].name}: " if len(keys) > 1 and key in templates else ""
-        said.append(f"{name}{who} ({when}).")
-    return " ".join(said)
+    """When such a step is needed, and who answers it; in short, for a picture."""
+    rules = list(dict.fromkeys(rule.key for rule in policy.rules if set(keys) & set(rule.stages)))
+    shown = ", ".join(rules[:MOST_NAMED]) + (f" and {len(rules) - MOST_NAMED} more" if len(rules) > MOST_NAMED else "")
+    if BASE_STAGE in keys:
+        auto = any(rule.outcome is Outcome.AUTO for rule in policy.rules)
+        usual = f"Unless the plan {'or a rule ' if auto else ''}approves"
+        return f"{usual}; in any case by {shown}." if rules else f"{usual}."
+    who = people_in_words(templates[keys[0]]) if len(keys) == 1 and keys[0] in templates else "Side by side"
+    return f"{who[:1].upper()}{who[1:]}, where a rule asks for it: {shown}."
 
 
 def differences(before: Policy, after: Policy, templates: Mapping[str, StageTemplate]) -> list[dict[str, str]]:

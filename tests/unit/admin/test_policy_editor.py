@@ -6,12 +6,10 @@ from werkzeug.datastructures import MultiDict
 from admin import policy_editor as editor
 from portal.policies import REGISTRY, Kind, Policy, shipped_policies
 
-WITHOUT_RULES = {"rules": [], "order": []}
-
 
 def sent_from(cards, steps=None):
     """The form that a page with these cards sends."""
-    sent = MultiDict()
+    sent: MultiDict[str, str] = MultiDict()
     for number, card in enumerate(cards):
         sent.add("rule", str(number))
         at = f"r{number}-"
