@@ -31,6 +31,7 @@ from portal.access.cart import (
     remove_from_cart,
     use_plan,
 )
+from portal.access.changes import restaff_for
 from portal.access.clock import keep_time, stages_due
 from portal.access.decide import (
     LONGEST_COMMENT,
@@ -153,7 +154,7 @@ from portal.access.rules import (
     reusable_credentials,
 )
 from portal.access.signals import Likes, Signal, signals_of, similar_decisions
-from portal.access.staffing import may_answer, restaff, restaff_for
+from portal.access.staffing import may_answer, restaff
 from portal.access.standing import Answerer, Standing, conditions_of, mark_of, standings_of
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit

@@ -64,6 +64,8 @@ def _answer_is_late(stage: ReviewStage, fired: set[str]) -> None:
     elif StageTimer.ANSWER_REMIND in fired:
         told = {"reminded": [stage.request.requester.email]}
         record(EventKind.ANSWER_REMINDED, subject=stage, by=None, after=told)
+    elif StageTimer.RESTAFF in fired:
+        staff_anew(stage)
 
 
 def _remind(stage: ReviewStage) -> None:

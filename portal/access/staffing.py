@@ -7,22 +7,14 @@ the administrators, and the record says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access import quorum, timing
 from portal.access.locking import lock_requests
-from portal.access.models import AccessRequest, RequestItem, RequestStatus
+from portal.access.models import AccessRequest
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageState
-from portal.accounts import Organisation, User
-from portal.catalog import ApiProduct
-from portal.db import db
+from portal.accounts import User
 from portal.events import EventKind, record
 from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, Staff, escalation_for, name_of, staff_for, still_holds
-
-AT_ONCE = 100
 
 
 def circle_of(stage: ReviewStage) -> Circle:
@@ -73,65 +65,6 @@ def restaff(requests: Sequence[AccessRequest]) -> None:
         for stage in request.stages:
             if request.is_pending and stage.state in {StageState.OPEN, StageState.PAUSED}:
                 staff_anew(stage)
-
-
-@dataclass(frozen=True)
-class Change:
-    """What has changed, by which stages may have other people now."""
-
-    person: User | None = None
-    group: str = ""
-    roles: frozenset[str] = frozenset()
-    product: ApiProduct | None = None
-    organisation: Organisation | None = None
-
-    def touches(self, stage: ReviewStage) -> bool:
-        """Whether this stage may be staffed otherwise now. One that nobody can finish is always looked at."""
-        sources = [*stage.template.get("sources", ()), *stage.template.get("fallback", ())]
-        return bool(stage.alarm) or any(
-            (
-                self.person is not None and self._is_in(stage, self.person),
-                self.group and any(source.get("key") == self.group for source in sources),
-                any(source.get("role") in self.roles for source in sources),
-                self.product is not None and any(p.id == self.product.id for p in stage.request.products),
-                self.organisation is not None
-                and stage.request.requester.organisation_id == self.organisation.id
-                and any(source.get("kind") == "sponsor" for source in sources),
-            )
-        )
-
-    @staticmethod
-    def _is_in(stage: ReviewStage, person: User) -> bool:
-        """Whether the person asks, is asked, or owns what is asked for."""
-        asked = any(assignee.user_id == person.id for assignee in stage.assignees)
-        owns = any(owner.id == person.id for product in stage.request.products for owner in product.owners)
-        return stage.request.requester_id == person.id or asked or owns
-
-
-def restaff_for(
-    *,
-    person: User | None = None,
-    group: str = "",
-    roles: Iterable[str] = (),
-    product: ApiProduct | None = None,
-    organisation: Organisation | None = None,
-) -> None:
-    """Staff the open stages anew that a change of a person, group, roles, owners or a sponsor can touch."""
-    db.session.flush()
-    change = Change(person, group, frozenset(roles), product, organisation)
-    query = select(ReviewStage).join(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING)
-    query = query.where(ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])).order_by(ReviewStage.request_id)
-    asked = joinedload(ReviewStage.request)
-    loaded = (
-        asked.selectinload(AccessRequest.items).joinedload(RequestItem.product).selectinload(ApiProduct.owners),
-        asked.joinedload(AccessRequest.requester),
-        selectinload(ReviewStage.assignees),
-    )
-    stages = db.session.scalars(query.options(*loaded)).all()
-    touched = {stage.request_id: stage.request for stage in stages if change.touches(stage)}
-    requests = list(touched.values())
-    for start in range(0, len(requests), AT_ONCE):
-        restaff(requests[start : start + AT_ONCE])
 
 
 def tell_asked(assignees: Iterable[StageAssignee]) -> None:

@@ -32,6 +32,7 @@ class StageTimer(StrEnum):
     REMIND = "remind"
     ESCALATE = "escalate"
     EXPIRE = "expire"
+    RESTAFF = "restaff"
     ANSWER_REMIND = "answer_remind"
     ANSWER_EXPIRE = "answer_expire"
 

@@ -30,6 +30,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from portal.db import Base, db, key, now, on_sqlite, pk, words
 
 MOST_FORGOTTEN = 5_000
+MOST_AT_ONCE = 500
 
 
 class TimerState(StrEnum):
@@ -85,6 +86,16 @@ def arm_once(subject_type: str, subject_ids: Iterable[int], timer: Planned) -> N
     if rows:
         dialect = sqlite if on_sqlite() else postgresql
         db.session.execute(dialect.insert(Timer).values(rows).on_conflict_do_nothing())
+
+
+def arm_again(subject_type: str, subject_ids: Sequence[int], timer: Planned) -> None:
+    """Set this timer for each of these things, whether they had it before or not."""
+    for start in range(0, len(subject_ids), MOST_AT_ONCE):
+        some = subject_ids[start : start + MOST_AT_ONCE]
+        same = (Timer.subject_type == subject_type, Timer.kind == timer.kind, Timer.nth == timer.nth)
+        gone = delete(Timer).where(*same, Timer.subject_id.in_(some))
+        db.session.execute(gone.execution_options(synchronize_session=False))
+        db.session.execute(insert(Timer), [_row(subject_type, subject_id, timer) for subject_id in some])
 
 
 def cancel(subject_type: str, subject_id: int, *, kinds: Iterable[str] = ()) -> None:

@@ -193,3 +193,22 @@ def test_C43_a_lead_gets_one_digest_a_week_and_none_when_nothing_is_open():
         text = digests[0].payload["text"]
         for words in (request.number, "Ledger", "open for 6 days", "due 23 November 2026", owner.display_name):
             assert words in text
+
+
+def test_of_many_stages_that_a_change_touches_the_first_follow_at_once_and_the_rest_by_the_clock(monkeypatch):
+    from portal.access import changes
+
+    monkeypatch.setattr(changes, "AT_ONCE", 2)
+    owner, colleague = make_user(RoleName.API_OWNER), make_user(RoleName.API_OWNER)
+    requests = [make_request(owner=owner) for _ in range(5)]
+
+    close_account(owner)
+
+    asked = [colleague.id in {a.user_id for a in request.stages[0].assignees} for request in requests]
+    assert asked == [True, True, False, False, False]
+    for stage_id in access.stages_due():
+        with transaction():
+            access.keep_time(stage_id)
+    db.session.rollback()
+    assert all(access.may_decide(request, colleague) for request in requests)
+    assert not [m for m in db.session.query(OutboxMessage) if m.kind in {"reminder", "escalated"}]

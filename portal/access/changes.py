@@ -1,0 +1,107 @@
+"""What changes around open requests: people, groups, roles, owners and sponsors, and the stages that they touch.
+
+The databases find the stages, so that a change in an installation with ten thousand open requests does not read them
+all. The first of them are staffed anew at once; the rest by the timekeeper, each in a transaction of its own, for
+nobody should wait for so many. Nobody can answer meanwhile who may not: that is asked at each answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Text, cast, or_, select, text
+
+from portal import schedule
+from portal.access.models import AccessRequest, RequestItem, RequestStatus
+from portal.access.review import ReviewStage, StageAssignee, StageState
+from portal.access.staffing import restaff
+from portal.access.timing import SUBJECT, StageTimer
+from portal.accounts import Organisation, User
+from portal.catalog import ApiProduct, product_owner
+from portal.db import db, now
+from portal.schedule import Planned
+
+AT_ONCE = 100
+
+
+def restaff_for(
+    *,
+    person: User | None = None,
+    group: str = "",
+    roles: Iterable[str] = (),
+    product: ApiProduct | None = None,
+    organisation: Organisation | None = None,
+) -> None:
+    """Staff the open stages anew that a change of a person, group, roles, owners or a sponsor can touch."""
+    db.session.flush()
+    touches: list[ColumnElement[bool]] = []
+    if person is not None:
+        touches += _around(person)
+    if product is not None:
+        touches.append(_has_item(RequestItem.product_id == product.id))
+    if organisation is not None:
+        theirs = AccessRequest.requester_id.in_(select(User.id).where(User.organisation_id == organisation.id))
+        touches.append(theirs & _names("sponsor"))
+    named = {"group": {group} - {""}, "role": set(roles)}
+    touches += [_is_asked_as(f"{kind}:{key}") for kind, keys in named.items() for key in sorted(keys)]
+    found = _stages(or_(text("review_stage.alarm <> ''"), *touches))
+    found |= _staffed_from(named["group"], named["role"])
+    _staff(found)
+
+
+def _staff(stages: dict[int, int]) -> None:
+    """Staff the first of these stages (by request) now, and let the clock do the rest."""
+    first = sorted(set(stages.values()))[:AT_ONCE]
+    restaff(db.session.scalars(select(AccessRequest).where(AccessRequest.id.in_(first))).all())
+    rest = [stage for stage, request in sorted(stages.items()) if request not in set(first)]
+    schedule.arm_again(SUBJECT, rest, Planned(StageTimer.RESTAFF, now()))
+
+
+def _stages(condition: ColumnElement[bool]) -> dict[int, int]:
+    """The open stages of which this is true, with their requests."""
+    query = select(ReviewStage.id, ReviewStage.request_id).join(AccessRequest).where(_open(), condition)
+    return {stage: request for stage, request in db.session.execute(query)}  # noqa: C416  a row is not a pair to mypy
+
+
+def _staffed_from(groups: set[str], roles: set[str]) -> dict[int, int]:
+    """The open stages whose own sources name one of these groups or roles. Their JSON is read only where it may."""
+    words = sorted(groups | roles)
+    if not words:
+        return {}
+    query = select(ReviewStage.id, ReviewStage.request_id, ReviewStage.template).join(AccessRequest)
+    rows = db.session.execute(query.where(_open(), or_(*map(_names, words))))
+    return {
+        stage: request
+        for stage, request, template in rows
+        if any(s.get("key") in groups or s.get("role") in roles for s in template.get("sources", ()))
+    }
+
+
+def _open() -> ColumnElement[bool]:
+    acted_on = ReviewStage.state.in_([StageState.OPEN, StageState.PAUSED])
+    return (AccessRequest.status == RequestStatus.PENDING) & acted_on
+
+
+def _around(person: User) -> list[ColumnElement[bool]]:
+    """The person asks, is asked, or owns what is asked for."""
+    asked = select(StageAssignee.stage_id).where(StageAssignee.user_id == person.id)
+    owned = select(product_owner.c.product_id).where(product_owner.c.user_id == person.id)
+    return [
+        AccessRequest.requester_id == person.id,
+        ReviewStage.id.in_(asked),
+        _has_item(RequestItem.product_id.in_(owned)),
+    ]
+
+
+def _has_item(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    return ReviewStage.request_id.in_(select(RequestItem.request_id).where(condition))
+
+
+def _is_asked_as(via: str) -> ColumnElement[bool]:
+    """Somebody is asked by this, as a fallback may be whom the stage's own sources do not name."""
+    asked = StageAssignee.waits & StageAssignee.via.contains(via, autoescape=True)
+    return ReviewStage.id.in_(select(StageAssignee.stage_id).where(asked))
+
+
+def _names(word: str) -> ColumnElement[bool]:
+    return cast(ReviewStage.template, Text).contains(f'"{word}"', autoescape=True)
