@@ -56,7 +56,9 @@ class Timekeeper:
         """Do everything that is due now; says how much that was."""
         done = self.fire("review_stage", access.stages_due, access.keep_time)
         if self._is_time("digests", PLAN_DIGESTS_EVERY_SECONDS):
-            self._chore(access.plan_digests)
+            db.session.rollback()
+            people = [person.id for person in access.leads()]  # asked before the transaction, which holds others up
+            self._chore(lambda: access.plan_digests(people))
         done += self.fire("portal_user", access.digests_due, access.send_digest)
         if self._is_time("look_after", LOOK_AFTER_EVERY_SECONDS):
             self._chore(self._look_after)

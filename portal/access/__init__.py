@@ -59,7 +59,7 @@ from portal.access.delegations import (
     stand_ins_of,
     stands_in_for,
 )
-from portal.access.digest import DigestItem, digest_for, digests_due, plan_digests, send_digest
+from portal.access.digest import DigestItem, digest_for, digests_due, leads, plan_digests, send_digest
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
 from portal.access.filters import (
     LONGEST_FILTER_NAME,
@@ -286,6 +286,7 @@ __all__ = [
     "groups",
     "history_of",
     "keep_time",
+    "leads",
     "lift_bar",
     "look_after",
     "lower_plans",

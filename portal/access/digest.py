@@ -40,14 +40,15 @@ class DigestItem:
         return self.due_at is not None and self.due_at < now()
 
 
-def plan_digests() -> None:
-    """Set the next digest for everybody who may get one; for whom it is set already, or has gone out, nothing happens.
+def plan_digests(person_ids: Iterable[int] | None = None) -> None:
+    """Set the next digest for these people (all ``leads``); for whom it is set or has gone out, nothing happens.
 
     It is always set ahead, so that a worker that was away when it was due sends it when it is back.
     """
     due_at = _digest_after(now())
     year, week, _ = due_at.isocalendar()
-    schedule.arm_once(SUBJECT, [person.id for person in leads()], Planned(KIND, due_at, year * 100 + week))
+    wanted = [person.id for person in leads()] if person_ids is None else list(person_ids)
+    schedule.arm_once(SUBJECT, wanted, Planned(KIND, due_at, year * 100 + week))
 
 
 def digests_due(*, size: int = 100, without: Iterable[int] = ()) -> Sequence[int]:

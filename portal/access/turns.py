@@ -21,7 +21,7 @@ from portal.accounts import RoleName, User, people_with_role
 from portal.db import db
 from portal.policies import may_review
 
-MOST_LOOKED_AFTER = 50
+MOST_LOOKED_AFTER = 20
 _ACTED_ON = (StageState.OPEN, StageState.PAUSED)
 
 
