@@ -23,6 +23,7 @@ PAGES = {
         *["/login", "/register", "/reset", "/nothing-here"],
     ],
     "consumer@acme.example": ["/", "/cart", "/requests", "/requests/*", "/apps", "/apps/*", "/apps/new", "/account"],
+    "second@acme.example": ["/apps", "/emergency-access", "/emergency-access/*"],
     "owner@portico.example": ["/admin/", "/admin/access-requests?status=all", "/admin/access-requests/*"],
     "plans@portico.example": ["/admin/", "/admin/plans", "/admin/plans/*", "/admin/plans/new"],
     "auditor@portico.example": ["/admin/audit", "/admin/audit/*", "/admin/access-requests", "/admin/products"],
@@ -30,6 +31,7 @@ PAGES = {
         *["/admin/users", "/admin/users/*", "/admin/emails", "/admin/emails/*", "/admin/outbox", "/admin/outbox/*"],
         *["/admin/catalogues", "/admin/catalogues/*", "/admin/catalogues/new", "/admin/apps", "/admin/apps/*"],
         *["/admin/products", "/admin/products/*", "/admin/products/new"],
+        *["/admin/break-glass", "/admin/break-glass/*", "/admin/break-glass/new", "/admin/break-glass/new?product=1"],
     ],
 }
 
