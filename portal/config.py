@@ -52,6 +52,9 @@ class Settings(BaseSettings):
 
     signing_key: str = ""
     signing_key_file: Path | None = None
+    signing_algorithm: Literal["ES256", "RS256"] = "ES256"
+    signing_key_days: int = Field(0, ge=0)
+    encryption_key: str = ""
 
     instance_dir: Path = Path("instance")
     log_format: Literal["console", "json"] = "console"

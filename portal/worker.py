@@ -26,7 +26,7 @@ from portal import access, accounts, credentials, events
 from portal.accounts import ACCOUNT_MAIL
 from portal.config import Settings
 from portal.db import transaction
-from portal.events import Channel, Failed, OutboxMessage
+from portal.events import Channel, EventKind, Failed, OutboxMessage
 from portal.timekeeper import run_beside
 
 BATCH = 250
@@ -38,6 +38,7 @@ STOP_WITHIN_SECONDS = 8.0
 HOUSEKEEPING_EVERY_SECONDS = 60.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
+SIGNING_KEY_PUBLISHED_FOR = timedelta(hours=24)
 ACCOUNT_LINKS_LAST = timedelta(days=2)
 Result = tuple[OutboxMessage, Failed]
 log = structlog.get_logger(__name__)
@@ -264,9 +265,27 @@ def _first_line(error: DBAPIError) -> str:
     return (str(error.orig).splitlines() or [type(error.orig).__name__])[0][:300]
 
 
+def rotate_signing_keys(settings: Settings) -> None:
+    """Make a new signing key when PORTICO_SIGNING_KEY_DAYS have passed since the last; it signs a day later."""
+    if not settings.signing_key_days or settings.signing_key:
+        return
+    file = credentials.key_file(
+        file=settings.signing_key_file,
+        folder=settings.instance_dir,
+        sealer=credentials.sealer_for(settings.encryption_key),
+        algorithm=settings.signing_algorithm,
+    )
+    made = credentials.rotate_keys_if_due(
+        file, every=timedelta(days=settings.signing_key_days), publish_for=SIGNING_KEY_PUBLISHED_FOR
+    )
+    if made is not None:
+        credentials.record_key(EventKind.SIGNING_KEY_ADDED, made, by=None, reason="Its time had come.")
+
+
 def tidy_up(settings: Settings) -> None:
     """Give what is over the state that it already has in effect. Nothing depends on it (C157): it only looks neater."""
     chores: list[Callable[[], object]] = [
+        lambda: rotate_signing_keys(settings),
         credentials.expire_if_over,
         access.end_expired,
         credentials.forget_expired_tokens,

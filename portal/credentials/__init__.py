@@ -23,9 +23,21 @@ from portal.credentials.issue import (
     revoke,
     rotate,
 )
-from portal.credentials.keys import BadSigningKey, SigningKeys, load_signing_keys, new_signing_key
+from portal.credentials.keyfile import (
+    KeyFile,
+    key_file,
+    load_signing_keys,
+    replace_keys,
+    retire_key,
+    rotate_keys,
+    rotate_keys_if_due,
+    seal_keys,
+)
+from portal.credentials.keyrecord import record_key
+from portal.credentials.keys import BadSigningKey, SigningKey, SigningKeys, new_signing_key
 from portal.credentials.models import CREDENTIAL_MOVES, Credential, CredentialState, RevokedToken
 from portal.credentials.samples import samples_for
+from portal.credentials.sealing import BadEncryptionKey, Sealer, sealer_for
 from portal.credentials.secret import (
     can_be_client_id,
     hash_secret,
@@ -39,13 +51,17 @@ from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, r
 __all__ = [
     "CREDENTIAL_MOVES",
     "USE_NOTED_EVERY",
+    "BadEncryptionKey",
     "BadSigningKey",
     "Credential",
     "CredentialState",
     "Gateway",
+    "KeyFile",
     "KnownGateway",
     "Revealed",
     "RevokedToken",
+    "Sealer",
+    "SigningKey",
     "SigningKeys",
     "add_gateway",
     "can_be_client_id",
@@ -61,17 +77,25 @@ __all__ = [
     "is_gateway_id",
     "is_token_revoked",
     "issue",
+    "key_file",
     "load_signing_keys",
     "new_client_id",
     "new_secret",
     "new_signing_key",
     "note_use",
+    "record_key",
+    "replace_keys",
+    "retire_key",
     "reveal",
     "revoke",
     "revoke_gateway",
     "revoke_token",
     "rotate",
+    "rotate_keys",
+    "rotate_keys_if_due",
     "samples_for",
+    "seal_keys",
+    "sealer_for",
     "secret_matches",
     "well_formed",
 ]

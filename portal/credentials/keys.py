@@ -1,33 +1,29 @@
-"""The keys that sign access tokens: ES256, in a PEM file or the environment, the same for every web process.
+"""The keys that sign access tokens, each from its own moment on, and verify them as long as a token may live.
 
-The first key signs; every key is published and verifies. So a new key is put on top of the file and the old one stays
-below it until its last token has expired. A note beside the file remembers which key signed last: one that is lost or
-exchanged stops the start, instead of silently ending every token that is out there.
+The first key that may sign now signs; every key whose time is not over is published and verifies. So a new key is
+published before it signs, and the old one stays after it until its last token has ended. ``keyfile`` keeps the keys.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import os
-import re
-import secrets
-from contextlib import suppress
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 from joserfc.jws import JWSRegistry
 
-ALGORITHM = "ES256"
 TOKEN_TYPE = "at+jwt"
-KEY_FILE = "signing_key.pem"
-NOTE_FILE = "signing_key.id"
+ES256, RS256 = "ES256", "RS256"
+ALGORITHMS = (ES256, RS256)
+RSA_BITS = 2048
 LONGEST_TOKEN = 64 * 1024
-_PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
-_ES256 = JWSRegistry.algorithms[ALGORITHM]
+LOOK_EVERY_SECONDS = 5.0
+Key = ECKey | RSAKey
 
 
 class BadSigningKey(Exception):
@@ -35,32 +31,69 @@ class BadSigningKey(Exception):
 
 
 @dataclass(frozen=True)
-class _Key:
-    id: str
-    key: ECKey
-    header: str  # the first part of each of its tokens, encoded
+class SigningKey:
+    """A private key: from when on it signs (from ever, if nothing is said), and until when it is needed."""
+
+    key: Key
+    made_at: datetime | None = None
+    signs_from: datetime | None = None
+    ends_at: datetime | None = None
+
+    @property
+    def id(self) -> str:
+        """Its thumbprint (RFC 7638), by which tokens name it."""
+        return self.key.thumbprint()
+
+    @property
+    def algorithm(self) -> str:
+        """The one algorithm with which it signs."""
+        return ES256 if isinstance(self.key, ECKey) else RS256
+
+    def is_over(self, moment: datetime) -> bool:
+        """Whether it neither signs nor verifies any more."""
+        return self.ends_at is not None and self.ends_at <= moment
+
+    def may_sign(self, moment: datetime) -> bool:
+        """Whether it may sign at this moment."""
+        return not self.is_over(moment) and (self.signs_from is None or self.signs_from <= moment)
+
+
+class Source(Protocol):
+    """Where keys are kept, and may change while the process runs."""
+
+    def changed(self) -> Sequence[SigningKey] | None:
+        """The keys as they stand there now; None when they are as they were."""
+
+    def signs(self, key_id: str) -> None:
+        """Remember that this key is the one which signs."""
 
 
 class SigningKeys:
-    """Signs and verifies access tokens (RFC 9068). Made once a process by ``load_signing_keys``."""
+    """Signs and verifies access tokens (RFC 9068). Made once a process; follows the clock, and its source."""
 
-    def __init__(self, keys: list[ECKey]) -> None:
-        self._keys = {key.header: key for key in map(_prepared, keys)}
-        self._first = next(iter(self._keys.values()))
+    def __init__(self, keys: Sequence[SigningKey | Key], source: Source | None = None) -> None:
+        self._all = [key if isinstance(key, SigningKey) else SigningKey(key) for key in keys]
+        self._source = source
+        self._arranged = _arranged(self._all, watched=source is not None)
 
     @property
     def ids(self) -> list[str]:
-        """The ids of all keys, that of the one which signs first."""
-        return [key.id for key in self._keys.values()]
+        """The ids of all keys whose time is not over, that of the one which signs first."""
+        return [key.id for key in self._now().keys.values()]
+
+    @property
+    def _first(self) -> _Prepared:
+        return self._now().first
 
     def public(self) -> dict[str, Any]:
-        """The public halves as a JWK set (RFC 7517)."""
-        return {"keys": [_public(key) for key in self._keys.values()]}
+        """The public halves as a JWK set (RFC 7517); the same object as long as nothing changes."""
+        return self._now().public
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token with these claims."""
-        signed = f"{self._first.header}.{_encoded(json.dumps(claims, separators=(',', ':')).encode())}"
-        return f"{signed}.{_encoded(_ES256.sign(signed.encode(), self._first.key))}"
+        first = self._now().first
+        signed = f"{first.header}.{_encoded(json.dumps(claims, separators=(',', ':')).encode())}"
+        return f"{signed}.{_encoded(first.algorithm.sign(signed.encode(), first.key))}"
 
     def verify(self, token: str) -> dict[str, Any] | None:
         """The claims of a token that one of these keys signed, whatever they say; None for any other text.
@@ -72,107 +105,87 @@ class SigningKeys:
             return None
         header, dot, rest = token.partition(".")
         payload, _, signature = rest.partition(".")
-        key = self._keys.get(header)
+        key = self._now().keys.get(header)
         if key is None or not dot:
             return None
         raw = _decoded(signature)
-        if raw is None or not _ES256.verify(f"{header}.{payload}".encode(), raw, key.key):
+        if raw is None or not key.algorithm.verify(f"{header}.{payload}".encode(), raw, key.key):
             return None
         claims: dict[str, Any] = json.loads(_decoded(payload) or b"{}")
         return claims
 
+    def _now(self) -> _Arranged:
+        arranged = self._arranged
+        if not arranged.since <= time.time() < arranged.until:
+            arranged = self._arranged = self._rearranged(arranged)
+        return arranged
 
-def load_signing_keys(*, pem: str = "", file: Path | None = None, folder: Path) -> SigningKeys:
-    """The keys from a PEM text, a PEM file, or ``folder`` (made there at the first start).
-
-    Raises BadSigningKey with one sentence when the key is lost, exchanged or unreadable.
-    """
-    note = folder / NOTE_FILE
-    if pem:
-        source, text = "PORTICO_SIGNING_KEY", pem.replace("\\n", "\n")
-    elif file is not None:
-        source, text = f"PORTICO_SIGNING_KEY_FILE ({file})", _text_of(file)
-    else:
-        file = folder / KEY_FILE
-        source, text = str(file), _text_of(file) if note.exists() or file.exists() else _make_key(file)
-    keys = SigningKeys(_parsed(text, source))
-    try:
-        _compare_with_note(keys, note, source)
-    except OSError as error:
-        raise BadSigningKey(f"{note} cannot be kept: {type(error).__name__}.") from None
-    return keys
+    def _rearranged(self, before: _Arranged) -> _Arranged:
+        changed = self._source.changed() if self._source is not None else None
+        self._all = list(changed) if changed is not None else self._all
+        try:
+            arranged = _arranged(self._all, watched=self._source is not None, before=before)
+        except BadSigningKey:
+            # The last key ran out, or its file was edited so: tokens that can be verified are better than none.
+            return _Arranged(before.first, before.keys, before.public, time.time(), time.time() + LOOK_EVERY_SECONDS)
+        if self._source is not None and arranged.first.id != before.first.id:
+            self._source.signs(arranged.first.id)
+        return arranged
 
 
-def new_signing_key() -> str:
+def new_signing_key(algorithm: str = ES256) -> str:
     """A fresh private key as PEM."""
-    return ECKey.generate_key("P-256").as_pem(private=True).decode()
+    key: Key = ECKey.generate_key("P-256") if algorithm == ES256 else RSAKey.generate_key(RSA_BITS)
+    return key.as_pem(private=True).decode()
 
 
-def _text_of(file: Path) -> str:
-    try:
-        return file.read_text()
-    except FileNotFoundError:
-        raise BadSigningKey(
-            f"The signing key is missing: {file} does not exist. Restore it from the backup; "
-            f"if it is lost for good, delete {NOTE_FILE} beside it, and every token that is out there ends."
-        ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadSigningKey(f"The signing key in {file} cannot be read: {type(error).__name__}.") from None
+@dataclass(frozen=True)
+class _Prepared:
+    id: str
+    key: Key
+    algorithm: Any  # joserfc's, which signs and verifies bytes
+    header: str  # the first part of each of its tokens, encoded
 
 
-def _make_key(file: Path) -> str:
-    """A new key in the file, or the one that another process put there at the same moment."""
-    draft = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(new_signing_key())
-        with suppress(FileExistsError):
-            os.link(draft, file)  # unlike a rename, this does not replace a file that is there
-    except OSError as error:
-        raise BadSigningKey(f"A signing key cannot be kept in {file}: {type(error).__name__}.") from None
-    finally:
-        draft.unlink(missing_ok=True)
-    return _text_of(file)
+@dataclass(frozen=True)
+class _Arranged:
+    """What holds from one moment to another: which key signs, and which verify."""
+
+    first: _Prepared
+    keys: dict[str, _Prepared]  # by header
+    public: dict[str, Any]
+    since: float
+    until: float
 
 
-def _parsed(text: str, source: str) -> list[ECKey]:
-    blocks = [found[0] for found in _PEM_BLOCK.finditer(text) if "PARAMETERS" not in found[1]]
-    try:
-        keys = [ECKey.import_key(block) for block in blocks]
-        usable = [key for key in keys if key.curve_name == "P-256" and key.is_private]
-    except (JoseError, ValueError, TypeError):
-        usable = []
-    if not usable or len(usable) != len(blocks):
-        raise BadSigningKey(
-            f"The signing key in {source} is not usable: it must be a private EC key on the curve P-256, as PEM "
-            "without a password (openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256)."
-        )
-    return usable
+def _arranged(keys: Sequence[SigningKey], *, watched: bool, before: _Arranged | None = None) -> _Arranged:
+    stamp = time.time()
+    moment = datetime.fromtimestamp(stamp, UTC)
+    standing = [key for key in keys if not key.is_over(moment)]
+    signer = next((key for key in standing if key.may_sign(moment)), None)
+    if signer is None:
+        raise BadSigningKey("None of the signing keys may sign now.")
+    ordered = [signer, *[key for key in standing if key is not signer]]
+    changes = [
+        at.timestamp() for key in standing for at in (key.signs_from, key.ends_at) if at is not None and at > moment
+    ]
+    until = min([*changes, stamp + LOOK_EVERY_SECONDS if watched else float("inf")])
+    if before is not None and [key.id for key in before.keys.values()] == [key.id for key in ordered]:
+        return _Arranged(before.first, before.keys, before.public, stamp, until)
+    prepared = [_prepared(key) for key in ordered]
+    public = {"keys": [_public(key) for key in prepared]}
+    since = stamp if watched or changes else float("-inf")
+    return _Arranged(prepared[0], {key.header: key for key in prepared}, public, since, until)
 
 
-def _compare_with_note(keys: SigningKeys, note: Path, source: str) -> None:
-    known = note.read_text().strip() if note.exists() else ""
-    if known and known not in keys.ids:
-        raise BadSigningKey(
-            f"The signing key in {source} is not the one that was used before ({known}): tokens that are out there "
-            f"would end. Put the former key below the new one, or delete {note} if they may end."
-        )
-    if known != keys.ids[0]:
-        note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = note.with_name(f"{note.name}.{secrets.token_hex(8)}")
-        draft.write_text(keys.ids[0] + "\n")
-        draft.replace(note)
+def _prepared(key: SigningKey) -> _Prepared:
+    header = {"alg": key.algorithm, "kid": key.id, "typ": TOKEN_TYPE}
+    encoded = _encoded(json.dumps(header, separators=(",", ":")).encode())
+    return _Prepared(key.id, key.key, JWSRegistry.algorithms[key.algorithm], encoded)
 
 
-def _prepared(key: ECKey) -> _Key:
-    key_id = key.thumbprint()
-    header = {"alg": ALGORITHM, "kid": key_id, "typ": TOKEN_TYPE}
-    return _Key(key_id, key, _encoded(json.dumps(header, separators=(",", ":")).encode()))
-
-
-def _public(key: _Key) -> dict[str, Any]:
-    return {**key.key.as_dict(private=False), "kid": key.id, "alg": ALGORITHM, "use": "sig"}
+def _public(key: _Prepared) -> dict[str, Any]:
+    return {**key.key.as_dict(private=False), "kid": key.id, "alg": key.algorithm.name, "use": "sig"}
 
 
 def _encoded(raw: bytes) -> str:

@@ -103,6 +103,9 @@ class EventKind(StrEnum):
     TOKEN_REVOKED = "credential.token_revoked"
     GATEWAY_ADDED = "gateway.added"
     GATEWAY_REVOKED = "gateway.revoked"
+    SIGNING_KEY_ADDED = "signing_key.added"
+    SIGNING_KEY_RETIRED = "signing_key.retired"
+    SIGNING_KEYS_REPLACED = "signing_key.all_replaced"
 
     MAIL_TEMPLATE_CHANGED = "mail.template_changed"
     MESSAGE_REPLAYED = "mail.replayed"

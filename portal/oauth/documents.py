@@ -1,4 +1,4 @@
-"""What never changes while a process runs: metadata (RFC 8414) and public keys, made once, with an ETag."""
+"""What hardly ever changes while a process runs: metadata (RFC 8414) and public keys, made once, with an ETag."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from flask import Response, request
 
+from portal.credentials import SigningKeys
 from portal.oauth.clients import AUTH_METHODS
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
@@ -38,6 +39,20 @@ def document(content: dict[str, Any]) -> Document:
     """This content as a document."""
     body = json.dumps(content).encode()
     return Document(body, hashlib.sha256(body).hexdigest()[:32])
+
+
+class KeySet:
+    """The document of the public keys, made anew when they have changed."""
+
+    def __init__(self) -> None:
+        self._made: tuple[dict[str, Any], Document] | None = None
+
+    def of(self, keys: SigningKeys) -> Document:
+        """The document of these keys as they are now."""
+        public, made = keys.public(), self._made
+        if made is None or made[0] is not public:
+            made = self._made = (public, document(public))
+        return made[1]
 
 
 def metadata(issuer: str) -> dict[str, Any]:

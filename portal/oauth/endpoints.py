@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from portal.oauth import documents
-from portal.oauth.documents import Document
+from portal.oauth.documents import Document, KeySet
 from portal.oauth.forms import OAuthForm
 from portal.oauth.server import JSON_HEADERS, Server
 from portal.web.access import public
@@ -46,7 +46,7 @@ def revoke() -> Response:
 @public
 def keys() -> Response:
     """The public keys that verify our tokens (RFC 7517)."""
-    return cast(Document, current_app.extensions[EXTENSION]["keys"]).answer()
+    return cast(KeySet, current_app.extensions[EXTENSION]["keys"]).of(_server().keys).answer()
 
 
 @bp.get(documents.METADATA_PATH)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from portal.config import BadSettings, Settings
-from portal.credentials import BadSigningKey, load_signing_keys
+from portal.credentials import BadEncryptionKey, BadSigningKey, load_signing_keys, sealer_for
 from portal.oauth import documents
 from portal.oauth.endpoints import EXTENSION
 from portal.oauth.failures import failures_for
@@ -15,14 +15,20 @@ from portal.web.machines import Portico
 def set_up(app: Portico, settings: Settings) -> None:
     """Load the keys, prepare server and documents, open the short road. Raises BadSettings with one sentence."""
     try:
-        keys = load_signing_keys(pem=settings.signing_key, file=settings.signing_key_file, folder=settings.instance_dir)
-    except BadSigningKey as error:
+        keys = load_signing_keys(
+            pem=settings.signing_key,
+            file=settings.signing_key_file,
+            folder=settings.instance_dir,
+            sealer=sealer_for(settings.encryption_key),
+            algorithm=settings.signing_algorithm,
+        )
+    except (BadSigningKey, BadEncryptionKey) as error:
         where = " (PORTICO_SIGNING_KEY_FILE)" if settings.signing_key_file is not None else ""
         raise BadSettings(f"{error}{where}") from None
     failures = failures_for(settings.token_limit, settings.rate_limit_storage)
     app.extensions[EXTENSION] = {
         "server": Server(issuer=settings.base_url, keys=keys, failures=failures, uses=Uses(app)),
-        "keys": documents.document(keys.public()),
+        "keys": documents.KeySet(),
         "metadata": documents.document(documents.metadata(settings.base_url)),
     }
     app.open_to_machines(

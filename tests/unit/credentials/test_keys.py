@@ -4,13 +4,21 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from joserfc.jwk import ECKey, RSAKey
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from joserfc.jwk import ECKey
 
 from portal.app import create_app
 from portal.config import BadSettings, load
 from portal.credentials import BadSigningKey, load_signing_keys, new_signing_key
 
 CLAIMS = {"sub": "pci_1"}
+
+
+def short_rsa_key():
+    key = rsa.generate_private_key(65537, 1024)
+    form = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
 def test_the_first_start_makes_a_key_that_only_its_owner_can_read(tmp_path):
@@ -65,13 +73,13 @@ def test_J12_a_named_file_that_is_not_there(tmp_path):
         "",
         "nonsense",
         "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-        RSAKey.generate_key(2048).as_pem(private=True).decode(),
+        short_rsa_key(),
         ECKey.generate_key("P-384").as_pem(private=True).decode(),
         ECKey.generate_key("P-256").as_pem(private=False).decode(),
         new_signing_key() + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
         new_signing_key()[:-80],
     ],
-    ids=["empty", "nonsense", "corrupt", "RSA", "other curve", "public only", "second corrupt", "cut off"],
+    ids=["empty", "nonsense", "corrupt", "short RSA", "other curve", "public only", "second corrupt", "cut off"],
 )
 def test_J12_a_corrupt_or_foreign_key_is_refused_and_not_told(tmp_path, text):
     load_signing_keys(folder=tmp_path)
