@@ -471,3 +471,21 @@ def test_I6_a_bulk_answer_is_bound_to_what_was_on_the_screen():
     with transaction():
         outcomes = access.reject_many([changed], by=owner, reason="No.", seen=seen)
     assert not outcomes[0].done
+
+
+# --- coming back ---
+
+
+def test_who_comes_back_is_asked_again_as_the_member_of_a_group_that_they_are(board):
+    administrator = make_user(RoleName.ADMINISTRATOR)
+    with transaction():
+        accounts.deactivate(board[0], by=administrator)
+    request = make_request()
+    assert not access.may_decide(request, board[0])
+
+    with transaction():
+        accounts.reactivate(board[0], by=administrator)
+        access.restaff_for(person=board[0])
+
+    assert access.may_decide(request, board[0])
+    assert access.count_waiting_for(board[0]) == 1
