@@ -20,6 +20,7 @@ from admin import (
     outbox,
     plans,
     policies,
+    policy_moves,
     policy_trials,
     products,
     request_questions,
@@ -58,4 +59,4 @@ for family in (
 ):
     bp.register_blueprint(family.bp)
 
-__all__ = ["bp", "menu", "policy_trials"]
+__all__ = ["bp", "menu", "policy_moves", "policy_trials"]

@@ -10,6 +10,7 @@ from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
 from admin import policy_editor as editor
+from admin.policy_presses import arranged
 from admin.policy_views import (
     Told,
     attributes_by_source,
@@ -78,14 +79,14 @@ def create() -> ResponseReturnValue:
             draft = policies.create_draft(start, name=name.strip() or title, product=product, by=current_person())
     except (Invalid, NotAllowed) as refusal:
         return _new(refusal.message, status=403 if isinstance(refusal, NotAllowed) else 422)
-    return done(_page(draft), "The draft is made. It changes nothing before it is activated.")
+    return done(page(draft), "The draft is made. It changes nothing before it is activated.")
 
 
 @bp.get("/policies/<key:version_id>")
 @requires(Right.SEE_POLICIES)
 def show(version_id: int) -> ResponseReturnValue:
     """One version: to edit while it is a draft, to read afterwards."""
-    version = _find(version_id)
+    version = find(version_id)
     cards, places = _cards_with_places(version)
     findings = policies.findings_in(version.rules, version.product) if version.state in LOOKED_THROUGH else []
     return _show(version, cards, findings=told(findings, cards, places))
@@ -104,14 +105,14 @@ def save(version_id: int) -> ResponseReturnValue:
         findings = _kept(version, rules, unfinished="unfinished" in request.form)
     except BadPolicy as bad:
         return _show(
-            _find(version_id), cards, findings=told(bad.findings, cards, places), typed=True, refused=True, status=422
+            find(version_id), cards, findings=told(bad.findings, cards, places), typed=True, refused=True, status=422
         )
     except (Invalid, Conflict) as refusal:
         status = 409 if isinstance(refusal, Conflict) else 422
-        return _show(_find(version_id), cards, problem=refusal.message, typed=True, status=status)
+        return _show(find(version_id), cards, problem=refusal.message, typed=True, status=status)
     doubts = len(findings)
     more = f" There {'is 1 thing' if doubts == 1 else f'are {doubts} things'} to look at." if doubts else ""
-    return done(_page(version), f"The draft is saved.{more}")
+    return done(page(version), f"The draft is saved.{more}")
 
 
 @bp.post("/policies/<key:version_id>/rows")
@@ -119,7 +120,7 @@ def save(version_id: int) -> ResponseReturnValue:
 def arrange(version_id: int) -> ResponseReturnValue:
     """Add, move or take away a rule or a condition on the page; nothing is stored before the draft is saved."""
     version = _editable(version_id)
-    cards, focus = editor.arranged(editor.typed_cards(request.form), request.form.get("do", ""))
+    cards, focus = arranged(editor.typed_cards(request.form), request.form.get("do", ""))
     return _show(version, cards, typed=True, unsaved=True, focus=focus or request.form.get("look", ""))
 
 
@@ -136,73 +137,11 @@ def write_json(version_id: int) -> ResponseReturnValue:
         _kept(version, policy.as_json(), unfinished="unfinished" in request.form)
     except BadPolicy as bad:
         said = [Told(f.severity == "error", f.message) for f in bad.findings]
-        return _show(_find(version_id), cards, findings=said, refused=True, json_text=text, status=422)
+        return _show(find(version_id), cards, findings=said, refused=True, json_text=text, status=422)
     except (Invalid, Conflict) as refusal:
         status = 409 if isinstance(refusal, Conflict) else 422
-        return _show(_find(version_id), cards, problem=refusal.message, json_text=text, status=status)
-    return done(_page(version), "The draft is saved.")
-
-
-@bp.post("/policies/<key:version_id>/ask")
-@requires(Right.EDIT_PRODUCTS)
-def ask(version_id: int) -> ResponseReturnValue:
-    """Put the draft before a second person."""
-    version = _find(version_id)
-    try:
-        with transaction():
-            policies.ask_activation(version, by=current_person(), revision=_revision())
-    except BadPolicy as bad:
-        return _refused(version_id, bad.findings)
-    return done(_page(version), "Somebody else than its author can put it in force now.")
-
-
-@bp.post("/policies/<key:version_id>/send-back")
-@requires(Right.EDIT_PRODUCTS)
-def send_back(version_id: int) -> ResponseReturnValue:
-    """Make a draft of it again."""
-    version = _find(version_id)
-    with transaction():
-        policies.send_back(version, by=current_person(), revision=_revision(), reason=request.form.get("reason", ""))
-    return done(_page(version), "It is a draft again.")
-
-
-@bp.post("/policies/<key:version_id>/activate")
-@requires(Right.EDIT_PRODUCTS)
-def activate(version_id: int) -> ResponseReturnValue:
-    """Put it in force, as the second person."""
-    version = _find(version_id)
-    try:
-        with transaction():
-            label = policies.activate(
-                version,
-                by=current_person(),
-                revision=_revision(),
-                in_place_of=key_of(request.form.get("in_place_of", "")),
-            ).label
-    except BadPolicy as bad:
-        return _refused(version_id, bad.findings)
-    return done(_page(version), f"{label} is in force. Requests that are submitted from now on are judged by it.")
-
-
-@bp.post("/policies/<key:version_id>/discard")
-@requires(Right.EDIT_PRODUCTS)
-def discard(version_id: int) -> ResponseReturnValue:
-    """Give a draft up."""
-    version = _find(version_id)
-    label = version.label
-    with transaction():
-        policies.discard(version, by=current_person(), revision=_revision())
-    return done(url_for("admin.policies.index"), f"{label} is given up.")
-
-
-@bp.post("/policies/<key:version_id>/copy")
-@requires(Right.EDIT_PRODUCTS)
-def copy(version_id: int) -> ResponseReturnValue:
-    """A new draft that begins as this version."""
-    with transaction():
-        source = _find(version_id)
-        draft = policies.create_draft(source.rules, name=source.name, product=source.product, by=current_person())
-    return done(_page(draft), "The draft is made. It changes nothing before it is activated.")
+        return _show(find(version_id), cards, problem=refusal.message, json_text=text, status=status)
+    return done(page(version), "The draft is saved.")
 
 
 LOOKED_THROUGH = frozenset({PolicyState.DRAFT, PolicyState.IN_REVIEW, PolicyState.ACTIVE})
@@ -229,7 +168,7 @@ def _kept(version: PolicyVersion, rules: Mapping[str, Any], *, unfinished: bool)
             name=request.form.get("name"),
             note=request.form.get("note"),
             by=current_person(),
-            revision=_revision(),
+            revision=revision(),
             unfinished=unfinished,
         )
 
@@ -309,8 +248,9 @@ def _show(
     )
 
 
-def _refused(version_id: int, findings: Sequence[Finding]) -> ResponseReturnValue:
-    version = _find(version_id)
+def refused(version_id: int, findings: Sequence[Finding]) -> ResponseReturnValue:
+    """The page of a version that has mistakes, with each at its place."""
+    version = find(version_id)
     cards, places = _cards_with_places(version)
     return _show(version, cards, findings=told(findings, cards, places), refused=True, status=422)
 
@@ -322,21 +262,23 @@ def _cards_with_places(version: PolicyVersion) -> tuple[list[editor.Card], dict[
     return cards, places
 
 
-def _revision() -> int:
+def revision() -> int:
     """The revision that was on the screen; 0, which is never the present one, when the page does not say."""
     return key_of(request.form.get("revision", "")) or 0
 
 
-def _page(version: PolicyVersion) -> str:
+def page(version: PolicyVersion) -> str:
+    """Where a version can be seen."""
     return url_for("admin.policies.show", version_id=version.id)
 
 
 def _editable(version_id: int) -> PolicyVersion:
-    version = _find(version_id)
+    version = find(version_id)
     if not policies.may_edit_policy(version.product, current_person()):
         raise NotAllowed("You cannot change this policy.")
     return version
 
 
-def _find(version_id: int) -> PolicyVersion:
+def find(version_id: int) -> PolicyVersion:
+    """The version with this key, or a 404 page."""
     return found(policies.find_version(version_id))

@@ -177,20 +177,21 @@ def _written(node: Node, path: str, place: tuple[int, str], places: dict[str, tu
         return _written_leaf(node)
     mode, parts = node["mode"], node["parts"]
     if mode == "none" and len(parts) == 1:
-        return {"not": _written(parts[0], f"{path}.not", (place[0], _below(place[1], 0)), places)}
+        return {"not": _written(parts[0], f"{path}.not", (place[0], below(place[1], 0)), places)}
     word = {"all": "all", "any": "any", "none": "any", "not_all": "all"}[mode]
     inner = path if mode in ("all", "any") else f"{path}.not"
     places[inner] = place
     told = {
         word: [
-            _written(part, f"{inner}.{word}[{number}]", (place[0], _below(place[1], number)), places)
+            _written(part, f"{inner}.{word}[{number}]", (place[0], below(place[1], number)), places)
             for number, part in enumerate(parts)
         ]
     }
     return told if mode in ("all", "any") else {"not": told}
 
 
-def _below(place: str, number: int) -> str:
+def below(place: str, number: int) -> str:
+    """The place of a part of a group."""
     return f"{place}-{number}" if place else str(number)
 
 
@@ -302,56 +303,3 @@ def _typed_node(sent: MultiDict[str, str], prefix: str) -> Node:
 
 def _mode(text: str) -> str:
     return text if text in MODES else "all"
-
-
-# --- pressing buttons ------------------------------------------------------------------------------------------------
-
-
-def arranged(cards: list[Card], deed: str) -> tuple[list[Card], str]:
-    """The cards after one press of a button ("rule-up:2", "leaf-add:0:1-0"), and the id of what to look at then."""
-    what, _, where = deed.partition(":")
-    number, _, place = where.partition(":")
-    if what == "rule-add":
-        return ([*cards, new_card()], f"rule-{len(cards)}") if len(cards) < MOST_CARDS else (cards, "")
-    if not (number.isascii() and number.isdigit() and int(number) < len(cards)):
-        return cards, ""
-    at = int(number)
-    if what.startswith("rule-"):
-        moved, target = _moved(cards, at, what.removeprefix("rule-"))
-        return moved, f"rule-{target}" if moved else ""
-    return cards, _change_tree(cards[at]["when"], what, place, at)
-
-
-def _change_tree(root: Node, what: str, place: str, at: int) -> str:
-    if what in ("leaf-add", "group-add"):
-        group = _find(root, place)
-        if group is None or group["kind"] != "group" or place.count("-") > DEEPEST:
-            return f"rule-{at}"
-        inner = {"kind": "group", "mode": "any", "parts": [new_leaf()]}
-        group["parts"].append(new_leaf() if what == "leaf-add" else inner)
-        return f"r{at}-n{_below(place, len(group['parts']) - 1)}"
-    above, _, last = place.rpartition("-")
-    parent = _find(root, above)
-    if parent is None or not last.isdigit() or parent["kind"] != "group" or int(last) >= len(parent["parts"]):
-        return f"rule-{at}"
-    parts, target = _moved(parent["parts"], int(last), what.removeprefix("node-"))
-    parent["parts"] = parts
-    return f"r{at}-n{_below(above, target)}" if parts else f"rule-{at}"
-
-
-def _find(node: Node, place: str) -> Node | None:
-    for step in place.split("-") if place else []:
-        if node["kind"] != "group" or not step.isdigit() or int(step) >= len(node["parts"]):
-            return None
-        node = node["parts"][int(step)]
-    return node
-
-
-def _moved(things: list[Any], at: int, how: str) -> tuple[list[Any], int]:
-    moved = things.copy()
-    thing = moved.pop(at)
-    if how == "remove":
-        return moved, max(at - 1, 0)
-    target = max(at - 1, 0) if how == "up" else min(at + 1, len(moved)) if how == "down" else at
-    moved.insert(target, thing)
-    return moved, target

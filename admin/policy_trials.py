@@ -10,7 +10,7 @@ from typing import Any
 from flask import request
 from flask.typing import ResponseReturnValue
 
-from admin.policies import bp
+from admin.policies import bp, find
 from admin.policy_views import differences
 from portal import access, accounts, apps, catalog, policies
 from portal.access import Trial
@@ -18,7 +18,7 @@ from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.policies import REGISTRY, Attribute, Kind, PolicyVersion, Source, found_words, stage_templates, words
-from portal.web import current_person, found, key_of, render, requires
+from portal.web import current_person, key_of, render, requires
 
 MOST_PRODUCTS, MOST_PEOPLE = 2_000, 50
 UNANSWERED = "?"
@@ -44,7 +44,7 @@ class Sample:
 @requires(Right.SEE_POLICIES)
 def dry_run(version_id: int) -> ResponseReturnValue:
     """What this version would say of an ask. Nothing is stored and nobody is told, so it is a GET."""
-    version, number = _find(version_id), request.args.get("request", "").strip().upper()
+    version, number = find(version_id), request.args.get("request", "").strip().upper()
     sample, trial = Sample(), None
     if number:
         past = access.find_request(number, seen_by=current_person())
@@ -77,7 +77,7 @@ def dry_run(version_id: int) -> ResponseReturnValue:
 @requires(Right.SEE_POLICIES)
 def replay(version_id: int) -> ResponseReturnValue:
     """What would have come out differently so far, if this version took the place of the one in force."""
-    version = _find(version_id)
+    version = find(version_id)
     active, templates = policies.active_version(version.product), stage_templates()
     past = access.past_requests(product=version.product)
     if version.product_id is None:
@@ -200,10 +200,6 @@ def _traces(trial: Trial) -> list[dict[str, Any]]:
         }
         for product in trial.ask.products
     ]
-
-
-def _find(version_id: int) -> PolicyVersion:
-    return found(policies.find_version(version_id))
 
 
 def _people() -> Sequence[User]:

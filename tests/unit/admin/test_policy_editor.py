@@ -4,6 +4,7 @@ import pytest
 from werkzeug.datastructures import MultiDict
 
 from admin import policy_editor as editor
+from admin.policy_presses import arranged
 from portal.policies import REGISTRY, Kind, Policy, shipped_policies
 
 
@@ -132,21 +133,21 @@ def test_another_attribute_gets_a_comparison_that_it_has_and_no_value_of_the_for
 def test_rules_are_added_moved_and_removed():
     cards = [{**editor.new_card(), "key": key} for key in "abc"]
 
-    added, focus = editor.arranged(cards, "rule-add")
+    added, focus = arranged(cards, "rule-add")
     assert ([c["key"] for c in added], focus) == (["a", "b", "c", ""], "rule-3")
-    assert [c["key"] for c in editor.arranged(cards, "rule-up:2")[0]] == ["a", "c", "b"]
-    assert [c["key"] for c in editor.arranged(cards, "rule-down:0")[0]] == ["b", "a", "c"]
-    assert [c["key"] for c in editor.arranged(cards, "rule-remove:1")[0]] == ["a", "c"]
+    assert [c["key"] for c in arranged(cards, "rule-up:2")[0]] == ["a", "c", "b"]
+    assert [c["key"] for c in arranged(cards, "rule-down:0")[0]] == ["b", "a", "c"]
+    assert [c["key"] for c in arranged(cards, "rule-remove:1")[0]] == ["a", "c"]
 
 
 def test_conditions_and_groups_are_added_moved_and_removed_at_any_depth():
-    cards, focus = editor.arranged([editor.new_card()], "group-add:0:")
+    cards, focus = arranged([editor.new_card()], "group-add:0:")
     assert focus == "r0-n1"
-    cards, focus = editor.arranged(cards, "leaf-add:0:1")
+    cards, focus = arranged(cards, "leaf-add:0:1")
     assert focus == "r0-n1-1"
-    cards, focus = editor.arranged(cards, "node-up:0:1")
+    cards, focus = arranged(cards, "node-up:0:1")
     assert (focus, [p["kind"] for p in cards[0]["when"]["parts"]]) == ("r0-n0", ["group", "leaf"])
-    cards, _ = editor.arranged(cards, "node-remove:0:0-1")
+    cards, _ = arranged(cards, "node-remove:0:0-1")
     assert [p["kind"] for p in cards[0]["when"]["parts"][0]["parts"]] == ["leaf"]
 
 
@@ -167,7 +168,7 @@ def test_conditions_and_groups_are_added_moved_and_removed_at_any_depth():
 def test_a_press_that_makes_no_sense_changes_nothing(deed):
     cards = [editor.new_card()]
 
-    assert editor.arranged(cards, deed)[0] == [editor.new_card()]
+    assert arranged(cards, deed)[0] == [editor.new_card()]
 
 
 def test_a_rule_without_a_name_gets_one_from_its_sentence_that_no_other_has():
