@@ -12,6 +12,9 @@ from sqlalchemy import event
 from portal.db import db
 
 
+NOT_COUNTED = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "UPDATE web_session SET seen_at")
+
+
 class Counted(list[str]):
     """The statements that were sent."""
 
@@ -20,12 +23,13 @@ class Counted(list[str]):
 def count_queries() -> Iterator[Counted]:
     """Collect every statement that this thread sends to the database in the block (transaction control left out).
 
-    Others are not counted: a timer may write down a credential's last use at any moment.
+    Others are not counted: a timer may write down a credential's last use at any moment. Nor is the note that a session
+    is in use, which is made at most once in a while and so falls on any page.
     """
     counted, here = Counted(), threading.get_ident()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if threading.get_ident() == here and not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK")):
+        if threading.get_ident() == here and not statement.startswith(NOT_COUNTED):
             counted.append(statement)
 
     event.listen(db.engine, "before_cursor_execute", note)
