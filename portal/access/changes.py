@@ -42,7 +42,7 @@ def restaff_for(
     if organisation is not None:
         theirs = AccessRequest.requester_id.in_(select(User.id).where(User.organisation_id == organisation.id))
         touches.append(theirs & _names("sponsor"))
-    named = {"group": {group} - {""}, "role": set(roles)}
+    named = {"group": {group} - {""} | _groups_of(person), "role": set(roles)}
     touches += [_is_asked_as(f"{kind}:{key}") for kind, keys in named.items() for key in sorted(keys)]
     found = _stages(or_(text("review_stage.alarm <> ''"), *touches))
     found |= _staffed_from(named["group"], named["role"])
@@ -83,14 +83,22 @@ def _open() -> ColumnElement[bool]:
 
 
 def _around(person: User) -> list[ColumnElement[bool]]:
-    """The person asks, is asked, or owns what is asked for."""
+    """The person asks, is asked, or owns what is asked for; they are a sponsor, or named as a person."""
     asked = select(StageAssignee.stage_id).where(StageAssignee.user_id == person.id)
+    sponsored = select(User.id).join(User.organisation).where(Organisation.sponsor_id == person.id)
     owned = select(product_owner.c.product_id).where(product_owner.c.user_id == person.id)
     return [
         AccessRequest.requester_id == person.id,
         ReviewStage.id.in_(asked),
         _has_item(RequestItem.product_id.in_(owned)),
+        AccessRequest.requester_id.in_(sponsored) & _names("sponsor"),
+        _names(person.email),
     ]
+
+
+def _groups_of(person: User | None) -> set[str]:
+    """Whoever comes back is asked again as the member of their groups that they are."""
+    return {group.key for group in person.groups} if person is not None else set()
 
 
 def _has_item(condition: ColumnElement[bool]) -> ColumnElement[bool]:
