@@ -139,6 +139,7 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "earlier": access.earlier_requests(asked, seen_by=person),
         "missing": access.missing_answers(stage) if stage is not None else [],
         "is_own": stage is not None and stage.id in mine,
+        "may_pass_on": (stage is not None and stage.id in mine) or person.may(Right.EDIT_USERS),
         "may_release": lambda each: each.claimed_by_id == person.id or person.may(Right.EDIT_USERS),
         "reviewers": access.people_for(in_hand, reviewers()) if in_hand is not None else [],
         "conditions": access.conditions_of(asked),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from portal import events
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
@@ -139,8 +141,25 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
             asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
             by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
             words = f"{title} to {asked}" if asked else title
-            told.append(Entry(words, by, event.occurred_at, "" if said_before else event.reason, tone))
+            text = (
+                _less_in_words(event.before, event.after) if event.kind == EventKind.REQUEST_NARROWED else event.reason
+            )
+            told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone))
     return told[::-1]
+
+
+def _less_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What a reviewer took away, line by line, from the record of it."""
+    told = [f"Plan {after['plan']} instead of {before['plan']}"] if after.get("plan") != before.get("plan") else []
+    left = after.get("products", {})
+    for product, scopes in before.get("products", {}).items():
+        if product not in left:
+            told.append(f"{product} declined")
+        elif dropped := [scope for scope in scopes if scope not in left[product]]:
+            told.append(f"{product} without {', '.join(dropped)}")
+    if after.get("until") != before.get("until"):
+        told.append(f"Access until {after.get('until')}")
+    return "\n".join(told)
 
 
 def _is_told(kind: str, request: AccessRequest, inside: bool) -> bool:
