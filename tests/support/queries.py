@@ -11,7 +11,6 @@ from sqlalchemy import event
 
 from portal.db import db
 
-
 NOT_COUNTED = ("BEGIN", "SAVEPOINT", "RELEASE", "ROLLBACK", "UPDATE web_session SET seen_at")
 
 

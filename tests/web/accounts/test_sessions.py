@@ -249,17 +249,22 @@ def test_a_request_asks_twice_at_most_who_is_there(browser):
 
 
 def test_being_seen_is_noted_once_a_minute(browser):
+    person = make_user()
     with time_machine.travel(now(), tick=False) as clock:
-        visitor = browser(make_user())
+        visitor = browser(person)
         visitor.get("/account")
+        begun = seen_at(person)
         clock.shift(timedelta(seconds=59))
-        with count_queries() as counted:
-            visitor.get("/account")
-        assert not [s for s in counted if s.startswith("UPDATE web_session")]
+        visitor.get("/account")
+        assert seen_at(person) == begun
         clock.shift(timedelta(seconds=2))
-        with count_queries() as counted:
-            visitor.get("/account")
-        assert len([s for s in counted if s.startswith("UPDATE web_session")]) == 1
+        visitor.get("/account")
+        assert seen_at(person) == begun + timedelta(seconds=61)
+
+
+def seen_at(person):
+    db.session.rollback()
+    return db.session.scalars(select(WebSession.seen_at).where(WebSession.user_id == person.id)).one()
 
 
 def test_files_and_health_ask_nobody_who_is_there(browser):
