@@ -137,6 +137,8 @@ def _read_answers(sample: Sample) -> None:
 
 
 def _value(attribute: Attribute, typed: str, problems: list[str]) -> Any:
+    if attribute.kind is Kind.YES_NO:
+        return typed == "yes"
     if attribute.kind is not Kind.NUMBER:
         return typed
     plain = typed.replace(",", "").replace(" ", "")

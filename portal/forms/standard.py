@@ -74,9 +74,9 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         "help": "The most delicate data that passes through. A security review cannot be finished without this.",
         "choices": [
             {"value": "none", "label": "None: public data only"},
-            {"value": "low", "label": "Low: internal data"},
-            {"value": "medium", "label": "Medium: confidential data"},
-            {"value": "high", "label": "High: personal, financial or health data"},
+            {"value": "internal", "label": "Low: internal data"},
+            {"value": "customer", "label": "Medium: customer data"},
+            {"value": "sensitive", "label": "High: personal, financial or health data"},
         ],
     },
     {

@@ -202,6 +202,7 @@ REGISTRY = Registry(
         _number(
             "expected_volume", "Expected requests a day", Source.FORM, 5_000, "the expected number of requests a day"
         ),
+        _yes_no("personal_data", "Personal data is processed", Source.FORM, "personal data is processed"),
         _yes_no(
             "history.approved_before",
             "App was approved for this product before",

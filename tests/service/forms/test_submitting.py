@@ -142,8 +142,8 @@ def test_C17_a_later_change_cannot_choose_another_method_than_the_products(perso
     with pytest.raises(forms.FormErrors, match="Authentication method"), transaction():
         access.edit(made, by=person, answers={**made.answers, "auth_method": "none"})
     with transaction():
-        access.edit(made, by=person, answers={**made.answers, "exposure": "low"})
-    assert (made.answers["exposure"], made.revision) == ("low", 2)
+        access.edit(made, by=person, answers={**made.answers, "exposure": "internal"})
+    assert (made.answers["exposure"], made.revision) == ("internal", 2)
 
 
 def test_drafts_are_one_each_and_bounded(person):

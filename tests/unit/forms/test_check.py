@@ -101,7 +101,7 @@ def test_a_condition_can_ask_for_the_environment_of_the_cart():
 
 
 def test_C18_C21_a_stage_names_what_it_still_needs_and_only_what_is_asked():
-    inside, outside = check(STANDARD, GOOD), check(STANDARD, {**GOOD, "audience": "external", "exposure": "low"})
+    inside, outside = check(STANDARD, GOOD), check(STANDARD, {**GOOD, "audience": "external", "exposure": "internal"})
 
     assert missing_for("security", STANDARD, inside) == ["Data exposure risk"]
     assert missing_for("security", STANDARD, outside) == ["Encryption", "Token handling", "Rate limits"]
