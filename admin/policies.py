@@ -37,7 +37,7 @@ from portal.policies import (
 from portal.web import current_person, done, found, key_of, render, requires
 
 bp = Blueprint("policies", __name__)
-MOST_PRODUCTS = 2_000
+MOST_PRODUCTS, PRODUCTS_AT_ONCE = 2_000, 200
 ACTIVE, EMPTY = "active", "empty"
 
 
@@ -193,9 +193,13 @@ def _new(problem: str = "", *, status: int = 200) -> ResponseReturnValue:
 def _products_of_mine() -> Sequence[ApiProduct]:
     """The products whose own rules this person may write, by name."""
     person = current_person()
-    choices = catalog.product_choices(most=MOST_PRODUCTS)
-    products = {product.id: product for product in catalog.products_with([choice.id for choice in choices])}
-    return [products[choice.id] for choice in choices if may_edit_product(products[choice.id], person)]
+    found_so_far: list[ApiProduct] = []
+    while len(found_so_far) < MOST_PRODUCTS:
+        after = found_so_far[-1].id if found_so_far else None
+        found_so_far += (some := catalog.products_page(after=after, size=PRODUCTS_AT_ONCE))
+        if len(some) < PRODUCTS_AT_ONCE:
+            break
+    return [product for product in found_so_far if may_edit_product(product, person)]
 
 
 def _show(

@@ -27,6 +27,10 @@ PAGES = {
     "owner@portico.example": ["/admin/", "/admin/access-requests?status=all", "/admin/access-requests/*"],
     "plans@portico.example": ["/admin/", "/admin/plans", "/admin/plans/*", "/admin/plans/new"],
     "auditor@portico.example": ["/admin/audit", "/admin/audit/*", "/admin/access-requests", "/admin/products"],
+    "policies@portico.example": [
+        *["/admin/policies", "/admin/policies/*", "/admin/policies/new", "/admin/policies/1/dry-run"],
+        *["/admin/policies/1/replay", "/admin/stages", "/admin/stages/*", "/admin/stages/new"],
+    ],
     "admin@portico.example": [
         *["/admin/users", "/admin/users/*", "/admin/emails", "/admin/emails/*", "/admin/outbox", "/admin/outbox/*"],
         *["/admin/catalogues", "/admin/catalogues/*", "/admin/catalogues/new", "/admin/apps", "/admin/apps/*"],

@@ -11,6 +11,7 @@ from portal.db import transaction
 from portal.policies import PolicyState
 from tests.service.policies.drafts import a_rule, activated, drafted, proposed
 from tests.support.builders import make_app, make_group, make_plan, make_product, make_request, make_user
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -383,3 +384,20 @@ def test_stages_that_nobody_can_answer_are_flagged(browser, admin, security):
     assert "Nobody can answer a stage" in page.text("main")
     assert "Nobody at present" in browser(admin).get("/admin/stages").text("#stage-security")
     assert version.state is PolicyState.ACTIVE
+
+
+def test_pages_cost_no_more_queries_with_more_products_and_versions(browser, security):
+    owner = make_user(RoleName.API_OWNER)
+    person = browser(owner)
+    person.get("/admin/policies")
+    counts = []
+    for _ in range(2):
+        for _ in range(4):
+            activated(a_rule(), product=make_product(owners=[owner]))
+        with count_queries() as new:
+            person.get("/admin/policies/new")
+        with count_queries() as index:
+            person.get("/admin/policies")
+        counts.append((len(new), len(index)))
+
+    assert counts[0] == counts[1]
