@@ -289,6 +289,7 @@ def tidy_up(settings: Settings) -> None:
         credentials.expire_if_over,
         access.end_expired,
         credentials.forget_expired_tokens,
+        credentials.forget_expired_assertions,
         lambda: events.forget_content(ACCOUNT_MAIL, older_than=ACCOUNT_LINKS_LAST),
         lambda: accounts.forget_old_sessions(
             idle=timedelta(minutes=settings.session_idle_minutes),

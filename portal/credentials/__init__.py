@@ -1,5 +1,14 @@
 """The key: issuing, revealing once, rotating, revoking and verifying credentials."""
 
+from portal.credentials.clientkeys import (
+    AppKey,
+    UsedAssertion,
+    add_app_key,
+    forget_expired_assertions,
+    keys_of,
+    remove_app_key,
+    use_assertion,
+)
 from portal.credentials.gateways import (
     Gateway,
     KnownGateway,
@@ -51,6 +60,7 @@ from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, r
 __all__ = [
     "CREDENTIAL_MOVES",
     "USE_NOTED_EVERY",
+    "AppKey",
     "BadEncryptionKey",
     "BadSigningKey",
     "Credential",
@@ -63,6 +73,8 @@ __all__ = [
     "Sealer",
     "SigningKey",
     "SigningKeys",
+    "UsedAssertion",
+    "add_app_key",
     "add_gateway",
     "can_be_client_id",
     "credentials_of",
@@ -70,6 +82,7 @@ __all__ = [
     "expire_if_over",
     "find_credential",
     "find_credential_by_client_id",
+    "forget_expired_assertions",
     "forget_expired_tokens",
     "gateway_for",
     "gateways",
@@ -78,12 +91,14 @@ __all__ = [
     "is_token_revoked",
     "issue",
     "key_file",
+    "keys_of",
     "load_signing_keys",
     "new_client_id",
     "new_secret",
     "new_signing_key",
     "note_use",
     "record_key",
+    "remove_app_key",
     "replace_keys",
     "retire_key",
     "reveal",
@@ -97,5 +112,6 @@ __all__ = [
     "seal_keys",
     "sealer_for",
     "secret_matches",
+    "use_assertion",
     "well_formed",
 ]

@@ -56,6 +56,8 @@ class EventKind(StrEnum):
     APP_CREATED = "app.created"
     APP_CHANGED = "app.changed"
     APP_DELETED = "app.deleted"
+    APP_KEY_ADDED = "app.key_added"
+    APP_KEY_REMOVED = "app.key_removed"
 
     REQUEST_SUBMITTED = "request.submitted"
     STAGE_OPENED = "request.stage_opened"

@@ -1,4 +1,5 @@
-"""Who calls: client authentication by secret, in the Basic header or in the body, never both (RFC 6749, section 2.3).
+"""Who calls: client authentication by one method: a secret in the Basic header or in the body (RFC 6749, section 2.3),
+or an assertion that the client has signed (RFC 7523).
 
 Authlib's own tries one method after the other, so that a wrong header with a right body passes; it decodes strictly
 what a stranger sent, and tells an unknown client from a wrong secret (traps 1, 2, 3, 6).
@@ -17,10 +18,12 @@ from portal import access, credentials
 from portal.access import Entitlement
 from portal.catalog import AuthMethod
 from portal.credentials import KnownGateway
+from portal.oauth.assertions import ASSERTION_TYPE, client_named, entitlement_by
 from portal.oauth.failures import Failures
 from portal.oauth.forms import OAuthForm
 
-AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
+SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
+AUTH_METHODS = [*SECRET_METHODS, "private_key_jwt"]
 CHALLENGE = ("WWW-Authenticate", 'Basic realm="Portico", charset="UTF-8"')
 
 
@@ -83,32 +86,47 @@ class GatewayClient:
         return entitlement if entitlement is not None and entitlement.is_live else None
 
 
-def authenticate_asker(form: OAuthForm, failures: Failures) -> Client | GatewayClient:
+def authenticate_asker(form: OAuthForm, failures: Failures, issuer: str) -> Client | GatewayClient:
     """Who asks about a token: a gateway, or a client. Raises WrongClient like ``authenticate``."""
     given = _credentials_in(form)
     if given is None or not credentials.is_gateway_id(given[0]):
-        return authenticate(form, failures)
+        return authenticate(form, failures, issuer)
     gateway = credentials.gateway_for(*given)
     if gateway is None:
         raise _refused(given[0], form, failures)
     return GatewayClient(gateway)
 
 
-def authenticate(form: OAuthForm, failures: Failures) -> Client:
+def authenticate(form: OAuthForm, failures: Failures, issuer: str) -> Client:
     """The client that sent this form. Raises WrongClient, always the same, for one that did not prove itself.
 
     Only failures are counted, so strangers cannot lock a client out: the right secret works whatever else was tried.
     """
     given = _credentials_in(form)
-    if given is None:
+    if given is not None:
+        client_id, secret = given
+        entitlement = access.entitlement_for(client_id, secret)
+    elif "client_assertion" in form.fields and "Authorization" not in form.headers:
+        client_id, entitlement = _by_assertion(form, issuer)
+    else:
         raise WrongClient("Client authentication is needed.")
-    client_id, secret = given
-    entitlement = access.entitlement_for(client_id, secret)
     if entitlement is None or not entitlement.is_live:
         raise _refused(client_id, form, failures)
     if entitlement.auth_method is not AuthMethod.OAUTH2:
         raise UnauthorizedClientError("This credential is an API key. It is sent to the API itself.")
     return Client(entitlement)
+
+
+def _by_assertion(form: OAuthForm, issuer: str) -> tuple[str, Entitlement | None]:
+    """The client that an assertion names, and what it opens if it is proved (RFC 7521, section 4.2)."""
+    assertion = form.fields["client_assertion"]
+    client_id = client_named(assertion)
+    if form.fields.get("client_assertion_type") != ASSERTION_TYPE:
+        return client_id, None
+    if form.fields.get("client_id", client_id) != client_id:
+        return client_id, None
+    audiences = {issuer, f"{issuer}/oauth/token", issuer + form.uri}
+    return client_id, entitlement_by(assertion, audiences=audiences)
 
 
 def _refused(client_id: str, form: OAuthForm, failures: Failures) -> WrongClient:

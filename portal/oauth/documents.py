@@ -11,6 +11,7 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from flask import Response, request
 
 from portal.credentials import SigningKeys
+from portal.oauth.assertions import ALGORITHMS
 from portal.oauth.clients import AUTH_METHODS
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
@@ -65,7 +66,9 @@ def metadata(issuer: str) -> dict[str, Any]:
         revocation_endpoint=issuer + REVOCATION_PATH,
         grant_types_supported=["client_credentials"],
         response_types_supported=["none"],  # required, and Authlib takes an empty list for a missing one
-        token_endpoint_auth_methods_supported=AUTH_METHODS,
-        introspection_endpoint_auth_methods_supported=AUTH_METHODS,
-        revocation_endpoint_auth_methods_supported=AUTH_METHODS,
+        **{
+            f"{endpoint}_endpoint_{name}_supported": values
+            for endpoint in ("token", "introspection", "revocation")
+            for name, values in (("auth_methods", AUTH_METHODS), ("auth_signing_alg_values", ALGORITHMS))
+        },
     )

@@ -131,8 +131,8 @@ class Server(AuthorizationServer):
     def authenticate_client(self, request: OAuthForm, _methods: Any, endpoint: str = "token") -> Client | GatewayClient:
         """The client that calls, or the gateway that asks. Raises WrongClient, always the same."""
         if endpoint == Introspection.ENDPOINT_NAME:
-            return authenticate_asker(request, self.failures)
-        return authenticate(request, self.failures)
+            return authenticate_asker(request, self.failures, self.issuer)
+        return authenticate(request, self.failures, self.issuer)
 
     def sign(self, entitlement: Entitlement, scopes: frozenset[str]) -> dict[str, Any]:
         """A token for these scopes."""

@@ -21,10 +21,13 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.requests_client import OAuth2Session as AuthlibSession
 from flask import Flask, request
 from httpx_auth import InvalidGrantRequest, OAuth2ClientCredentials
+from joserfc.jwk import ECKey, RSAKey
 from oauthlib.oauth2 import BackendApplicationClient, InvalidClientError
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session
 
+from portal import credentials
+from portal.db import transaction
 from tests.e2e.conftest import free_port, wait_for
 from tests.support import node
 from tests.support.programs import make_program
@@ -202,3 +205,18 @@ def test_T1_clients_for_node(issuer, program, scope, library, method):
         [challenge] = story["wrongSecret"]["detail"]
         assert challenge["scheme"] == "basic"
         assert challenge["parameters"]["realm"] == "Portico"
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "RS256"])
+def test_T1_clients_that_sign_for_themselves(issuer, program, algorithm):
+    key = ECKey.generate_key("P-256") if algorithm == "ES256" else RSAKey.generate_key(2048)
+    with transaction():
+        app = program.request.app
+        credentials.add_app_key(app, key.as_pem(private=False).decode(), by=program.request.requester)
+    given = {"issuer": issuer, "clientId": program.id, "algorithm": algorithm, "key": key.as_dict(private=True)}
+
+    story = node.run(SCRIPTS / "private-key-jwt.mjs", given)
+
+    for library in ("byOauth4webapi", "byOpenidClient"):
+        assert story[library]["claims"]["client_id"] == program.id
+        assert story[library]["refused"] == {"name": "WWWAuthenticateChallengeError", "status": 401}
