@@ -71,17 +71,17 @@ def file(number: str, file_id: int) -> Response:
 @requires(Right.DECIDE_REQUESTS)
 def approve_selected() -> ResponseReturnValue:
     """Approve up to a hundred requests, each judged alone; the page says what became of each."""
-    return _decide_selected(lambda chosen, text: access.approve_many(chosen, by=current_person(), comment=text))
+    return _decide_selected(partial(access.approve_many, by=current_person()), "comment")
 
 
 @bp.post("/access-requests/reject-selected")
 @requires(Right.DECIDE_REQUESTS)
 def reject_selected() -> ResponseReturnValue:
     """Reject up to a hundred requests with one reason, each judged alone."""
-    return _decide_selected(lambda chosen, text: access.reject_many(chosen, by=current_person(), reason=text))
+    return _decide_selected(partial(access.reject_many, by=current_person()), "reason")
 
 
-def _decide_selected(decide: Any) -> ResponseReturnValue:
+def _decide_selected(decide: Any, text: str) -> ResponseReturnValue:
     form = BulkForm()
     numbers = list(dict.fromkeys(form.request.data or []))
     if not form.validate():
@@ -92,12 +92,18 @@ def _decide_selected(decide: Any) -> ResponseReturnValue:
         return _index(form, problem=f"At most {MOST_AT_ONCE} requests can be decided at once.", status=422)
     try:
         with transaction():
-            outcomes = decide(access.requests_numbered(numbers, seen_by=current_person()), form.comment.data or "")
+            selected = access.requests_numbered(numbers, seen_by=current_person())
+            outcomes = decide(selected, seen=_seen(), **{text: form.comment.data or ""})
     except Invalid as refusal:
         return _index(form, problem=refusal.message, status=422)
     known = {outcome.number for outcome in outcomes}
     outcomes += [Outcome(n, "There is no such request.", done=False) for n in numbers if n not in known]
     return render("admin/access_requests/outcomes.html", outcomes=outcomes)
+
+
+def _seen() -> dict[str, str]:
+    """What was on the screen: the content hash of each row, by number (I6)."""
+    return dict(pair.split(" ", 1) for pair in request.form.getlist("seen") if " " in pair)
 
 
 def row_of(number: str) -> ResponseReturnValue:

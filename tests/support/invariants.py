@@ -92,6 +92,9 @@ def hold(*, noticed: bool = True) -> Facts:
             _recorded(stage, facts)
         if request.is_pending:
             _is_not_stuck(request)
+    pending = [request for request in facts.requests if request.is_pending]
+    if pending and (turn := access.who_can_act(pending[-1])).person is not None:
+        assert access.find_request(pending[-1].number, seen_by=turn.person) is not None  # C29: whose turn it is sees it
     for grant in facts.grants:
         _was_approved(grant, facts)
     _asked_once(facts.requests)
@@ -207,7 +210,6 @@ def _is_not_stuck(request: AccessRequest) -> None:
         return
     assert turn.person.id != request.requester_id
     assert turn.stage in [voice.stage for voice in access.voices_in(request, turn.person)]
-    assert access.find_request(request.number, seen_by=turn.person) is not None
     assert turn.by_when is not None
 
 

@@ -237,7 +237,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(which=any_number, who=any_number)
     def withdraw(self, which, who):
-        if request := self.pending(which):
+        if (request := self.pending(which)) and who % 3 == 0:
             by = request.requester if who % 4 else self.person(who)
             self.act(lambda: access.withdraw(request, by=by))
 
