@@ -24,7 +24,10 @@ PAGES = {
     ],
     "consumer@acme.example": ["/", "/cart", "/requests", "/requests/*", "/apps", "/apps/*", "/apps/new", "/account"],
     "second@acme.example": ["/apps", "/emergency-access", "/emergency-access/*"],
-    "owner@portico.example": ["/admin/", "/admin/access-requests?status=all", "/admin/access-requests/*"],
+    "owner@portico.example": [
+        *["/admin/", "/admin/access-requests?status=pending&stage=owner", "/admin/access-requests/*"],
+        *["/admin/my-work", "/admin/delegations"],
+    ],
     "plans@portico.example": ["/admin/", "/admin/plans", "/admin/plans/*", "/admin/plans/new"],
     "auditor@portico.example": ["/admin/audit", "/admin/audit/*", "/admin/access-requests", "/admin/products"],
     "policies@portico.example": [
