@@ -14,7 +14,7 @@ from portal import access, forms
 from portal.access import AccessRequest, QuestionState, RequestStatus
 from portal.accounts import Right
 from portal.db import now, transaction
-from portal.errors import Conflict
+from portal.errors import Conflict, Invalid
 from portal.forms import Weighed
 from portal.live import asking
 from portal.live.asking import Given
@@ -108,10 +108,17 @@ def save(number: str) -> ResponseReturnValue:
     if given.refused or found.errors:
         return _edit(asked, given, reason, found, status=422)
     before = asked.revision
-    with transaction():
-        person = current_person()
-        asking.put_files(given, by=person)
-        told = _what_follows(access.edit(_own(number), by=person, reason=reason, answers=given.raw), before)
+    try:
+        with transaction():
+            person = current_person()
+            asking.put_files(given, by=person)
+            told = _what_follows(access.edit(_own(number), by=person, reason=reason, answers=given.raw), before)
+    except Invalid as refusal:
+        given.refused[refusal.field or "reason"] = refusal.message
+        return _edit(_own(number), given, reason, found, status=422)
+    except Conflict as stale:
+        flash(stale.message, "warning")
+        return _show(_own(number), status=409)
     return done(url_for("live.requests.show", number=number), told)
 
 

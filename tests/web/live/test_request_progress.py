@@ -152,6 +152,23 @@ def test_an_edit_says_whose_answer_it_voids_and_tells_them_by_mail(browser):
     assert "Nothing was changed" in again.text("#messages")
 
 
+def test_an_edit_that_cannot_be_is_refused_in_words_and_one_that_comes_too_late_is_told(browser, owner, asked):
+    with transaction():
+        asked.plan.reason_required = True
+    page = browser(asked.requester).get(f"{at(asked)}/edit")
+
+    refused = page.press("Save changes", Reason="  ")
+    assert refused.status == 422
+    assert "asks for a reason" in refused.text(".error-summary")
+    with transaction():
+        access.approve(asked, by=owner)
+    late = refused.press("Save changes", Reason="Too late.")
+
+    assert late.status == 409
+    assert "already been approved" in late.text("#messages")
+    assert asked.reason == "We need it."
+
+
 def test_an_expired_request_says_why_and_how_to_go_on(browser, asked):
     stage = asked.stages[0]
     with transaction():
