@@ -21,9 +21,10 @@ help:  ## This list
 run: $(FOR_RUN) assets  ## Start the demo on http://127.0.0.1:8000 (PORT=… for another port); data is kept in instance/
 	@exec $(BIN)/portico run --demo --port $(PORT)
 
-test: $(FOR_TEST) assets lint browser clients  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
-	$(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
-	$(BIN)/pytest tests/e2e -n 2 --dist loadfile --cov --cov-append --cov-report=
+test: $(FOR_TEST) assets clients lint browser  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
+	PORTICO_TEST_DATABASES=sqlite $(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
+	PORTICO_TEST_DATABASES=postgresql $(BIN)/pytest tests/service tests/web -n 2
+	$(BIN)/pytest tests/e2e -n 2 --dist loadfile
 	$(BIN)/coverage report
 
 quick: $(FOR_TEST) assets  ## Unit, service and web tests only, without coverage
