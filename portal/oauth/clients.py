@@ -90,7 +90,7 @@ def authenticate_asker(form: OAuthForm, failures: Failures, issuer: str) -> Clie
     """Who asks about a token: a gateway, or a client. Raises WrongClient like ``authenticate``."""
     given = _credentials_in(form)
     if given is None or not credentials.is_gateway_id(given[0]):
-        return authenticate(form, failures, issuer)
+        return _authenticated(given, form, failures, issuer)
     gateway = credentials.gateway_for(*given)
     if gateway is None:
         raise _refused(given[0], form, failures)
@@ -102,7 +102,10 @@ def authenticate(form: OAuthForm, failures: Failures, issuer: str) -> Client:
 
     Only failures are counted, so strangers cannot lock a client out: the right secret works whatever else was tried.
     """
-    given = _credentials_in(form)
+    return _authenticated(_credentials_in(form), form, failures, issuer)
+
+
+def _authenticated(given: tuple[str, str] | None, form: OAuthForm, failures: Failures, issuer: str) -> Client:
     if given is not None:
         client_id, secret = given
         entitlement = access.entitlement_for(client_id, secret)
