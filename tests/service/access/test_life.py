@@ -35,7 +35,7 @@ from portal.access import (
 )
 from portal.accounts import ReviewerGroup, RoleName, User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Environment, Plan
+from portal.catalog import ApiProduct, Environment, Plan, offers_of
 from portal.db import close_connections, db, now, transaction
 from portal.errors import PortalError
 from portal.policies import PolicyState, PolicyVersion, StageTemplate, StageTemplateRow
@@ -157,6 +157,27 @@ def make_world() -> None:
             most_minutes=240,
             people=[db.session.get(User, asker.id)],
         )
+        next(
+            iter(db.session.scalars(select(PolicyVersion).where(PolicyVersion.number == 2)))
+        ).state = PolicyState.ACTIVE
+    places = zip(db.session.scalars(select(DeveloperApp.id)).all(), Environment, strict=False)
+    for (app_id, where), risk in zip([*places], EXPOSURES[1:], strict=True):
+        with transaction():
+            ask_for(db.session.get(DeveloperApp, app_id), [first, second], db.session.get(Plan, plan.id), where, risk)
+
+
+def ask_for(app, products, plan, where, risk):
+    """Submit a cart of these products."""
+    by = app.owner
+    offers = [o for product in products for o in offers_of(product) if o.plan.id == plan.id]
+    for item in db.session.scalars(select(CartItem).where(CartItem.user_id == by.id)):
+        db.session.delete(item)
+    db.session.flush()
+    db.session.expire_all()
+    for offer in offers:
+        access.add_to_cart(offer, by=by)
+    ids = access.form_of(access.cart_of(by), where).form_ids
+    return access.submit(app, by=by, reason="For us.", environment=where, answers={"risk": risk}, form_ids=ids)
 
 
 class Life(RuleBasedStateMachine):
@@ -213,20 +234,7 @@ class Life(RuleBasedStateMachine):
         products = db.session.scalars(select(ApiProduct).order_by(ApiProduct.id)).all()
         chosen = [products[:1], products[1:], products][what % 3]
         plan = self.one_of(Plan, what // 3)
-        offers = [o for product in chosen for o in _offers(product) if o.plan.id == plan.id]
-
-        def do():
-            by = app.owner
-            for item in db.session.scalars(select(CartItem).where(CartItem.user_id == by.id)):
-                db.session.delete(item)
-            db.session.flush()
-            db.session.expire_all()
-            for offer in offers:
-                access.add_to_cart(offer, by=by)
-            ids = access.form_of(access.cart_of(by), where).form_ids
-            access.submit(app, by=by, reason="For us.", environment=where, answers={"risk": risk}, form_ids=ids)
-
-        self.act(do)
+        self.act(lambda: ask_for(app, chosen, plan, where, risk))
 
     @rule(which=any_number, words=some.integers(0, 3), risk=some.sampled_from((None, *EXPOSURES)))
     def edit(self, which, words, risk):
@@ -456,12 +464,6 @@ class Life(RuleBasedStateMachine):
         hold(noticed=self.noticed)
 
 
-def _offers(product):
-    from portal.catalog import offers_of
-
-    return offers_of(product)
-
-
 def live(lives: int, steps: int) -> None:
     chosen = settings(
         max_examples=lives,
@@ -480,7 +482,8 @@ def live(lives: int, steps: int) -> None:
 @pytest.mark.timeout(300 + 30 * LIVES)
 def test_I1_to_I12_hold_through_whole_lives(installation, tmp_path, monkeypatch):
     make_user(RoleName.ADMINISTRATOR, name="Root")
-    make_world()
+    with time_machine.travel(MONDAY, tick=False):
+        make_world()
     db.session.remove()
     if installation.database == "sqlite":
         kept = tmp_path / "world.sqlite3"
