@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
@@ -95,6 +96,11 @@ def do(act, request_id, person_id, *args, **kwargs):
         return act(request_of(request_id), *args, by=person_of(person_id), **kwargs)
 
 
+def approve_as(request_id, people, number):
+    """One of these people says yes."""
+    return do(access.approve, request_id, people[number])
+
+
 def stage_of(request_id, key="owner"):
     return db.session.scalar(select(ReviewStage).where(ReviewStage.request_id == request_id, ReviewStage.key == key))
 
@@ -153,7 +159,7 @@ def board():
 @pytest.fixture
 def seen():
     """How often each end was reached: printed when many rounds are run."""
-    counted = Counter()
+    counted: Counter[str] = Counter()
     yield counted
     print(f"{sum(counted.values())} rounds: {dict(counted)}")  # noqa: T201
 
@@ -164,7 +170,7 @@ def test_a_quorum_of_two_with_three_at_once_is_met_once(board, seen):
     for _ in range(ROUNDS):
         asked = scene.ask()
 
-        results = race(3, lambda number, asked=asked: do(access.approve, asked, board[number]))
+        results = race(3, partial(approve_as, asked, board))
 
         request, stage = settled(asked), stage_of(asked, "board")
         assert len(only_refusals(results)) == 1
@@ -193,7 +199,7 @@ def test_parallel_stages_answered_at_once_approve_once(seen):
     for _ in range(ROUNDS):
         asked = scene.ask()
 
-        results = race(3, lambda number, asked=asked: do(access.approve, asked, people[number]))
+        results = race(3, partial(approve_as, asked, people))
 
         assert only_refusals(results) == []
         assert settled(asked).status is RequestStatus.APPROVED
@@ -484,12 +490,16 @@ def break_glass(envelope_id, app_id, engineer_id):
         return access.break_glass(envelope, app, by=person_of(engineer_id), **saying).id
 
 
+def break_one(envelope_ids, app_ids, engineer_id, number):
+    return break_glass(envelope_ids[number], app_ids[number], engineer_id)
+
+
 def test_breaking_the_glass_of_two_envelopes_at_once_is_one_debt(envelopes, seen):
     keys, engineer_id, reviewer_id, _ = envelopes
     for _ in range(ROUNDS):
         apps = [free_app(engineer_id, number) for number in range(2)]
 
-        results = race(2, lambda number, apps=apps: break_glass(keys[number], apps[number], engineer_id))
+        results = race(2, partial(break_one, keys, apps, engineer_id))
 
         assert len(only_refusals(results)) == 1
         (debt,) = [result for result in results if isinstance(result, int)]

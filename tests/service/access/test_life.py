@@ -9,6 +9,7 @@ import os
 import sqlite3
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 import time_machine
@@ -68,7 +69,7 @@ def wants(key, attribute, value, *stages, outcome="stages"):
     return {"key": key, "because": "So it is.", "when": when, "then": then}
 
 
-POLICIES = (
+POLICIES: tuple[dict[str, Any], ...] = (
     {"rules": [], "order": []},
     {
         "rules": [

@@ -7,6 +7,7 @@ import pytest
 from joserfc.jwk import KeySet
 
 from portal import access
+from portal.catalog import ProductState
 from portal.db import transaction
 from tests.support.builders import make_plan, make_product
 from tests.support.programs import basic, claims_of, encoded, header_of, make_program, post, send
@@ -89,7 +90,7 @@ def test_RFC6749_5_2_every_other_error_is_a_400_without_a_challenge(program, fie
 def test_RFC6749_5_2_a_client_that_may_not_is_unauthorized(program):
     (grant,) = access.grants_of(program.request.app)
     with transaction():
-        grant.product.state = "retired"
+        grant.product.state = ProductState.RETIRED
 
     answer = program.token()
 
