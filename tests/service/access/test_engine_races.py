@@ -1,6 +1,6 @@
 """The approval engine under real threads, on both databases: nothing stuck, nothing twice, everybody told the truth.
 
-A few rounds of each race run always; PORTICO_RACE_ROUNDS asks for more. The results of a thousand of each stand in
+A few rounds of each race run always; PORTICO_RACE_ROUNDS asks for more. What more rounds have shown stands in
 docs/performance.md.
 """
 
