@@ -17,6 +17,7 @@ from portal.policies.wording import joined
 
 FactsOf = Mapping[str, Any]
 MOST_CHANGES, MOST_TRIALS, MOST_TOLD, MOST_SCOPES = 3, 600, 3, 8
+CALLED = {"dev": "development", "prod": "production"}  # as people say them
 LOWERED = {"access_level": "with {} access", "exposure": "with data exposure {}"}
 
 
@@ -91,7 +92,7 @@ def possible_changes(
     first = facts[0]
     scopes = [Change(f"scope {s}", f"without scope {s}", {}, s) for s in _delicate_scopes(facts, policies)]
     places = [
-        Change("environment", f"in {place}", {"environment": place})
+        Change("environment", f"in {CALLED.get(place, place)}", {"environment": place})
         for place in environments
         if place != first.get("environment")
     ]

@@ -80,7 +80,7 @@ def test_the_fewest_changes_are_told():
     rules = policy(rule("a", PII, "security"), rule("b", PROD, "legal"))
     facts = plain(plan__auto_approve=True, environment="prod", scopes=["orders:read", "pii:read"])
 
-    assert nearest(rules, facts) == ["without scope pii:read and in dev", "without scope pii:read and in test"]
+    assert nearest(rules, facts) == ["without scope pii:read and in development", "without scope pii:read and in test"]
 
 
 def test_another_plan_may_be_all_that_it_takes():
