@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -129,8 +130,10 @@ def arrange(version_id: int) -> ResponseReturnValue:
 def write_json(version_id: int) -> ResponseReturnValue:
     """Keep a draft that was written as JSON."""
     version, text = _editable(version_id), request.form.get("json", "")
-    policy = Policy.from_text(text)
     cards = editor.cards_of(version.rules)
+    if _names_no_text(text):
+        return _show(version, cards, problem=NO_TEXT, json_text=text, status=422)
+    policy = Policy.from_text(text)
     try:
         if policy.faults:
             raise BadPolicy(policies.findings_in(policy, version.product))
@@ -144,6 +147,8 @@ def write_json(version_id: int) -> ResponseReturnValue:
     return done(page(version), "The draft is saved.")
 
 
+NO_TEXT = "This names a character that no text can have: a control character, or half of one (\\ud800 and the like)."
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 LOOKED_THROUGH = frozenset({PolicyState.DRAFT, PolicyState.IN_REVIEW, PolicyState.ACTIVE})
 
 
@@ -158,6 +163,15 @@ def _start(start: str, product: ApiProduct | None) -> tuple[Mapping[str, Any] | 
     if start != EMPTY:
         raise Invalid("Choose what to begin with.")
     return None, ""
+
+
+def _names_no_text(text: str) -> bool:
+    """Whether JSON names, by its escapes, what no form could send and no database holds."""
+    try:
+        written = json.dumps(json.loads(text), ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return False  # it is told as what cannot be read
+    return bool(_NO_TEXT.search(written) or re.search(r"(?<!\\)(?:\\\\)*\\(u00|b|f)", written))
 
 
 def _kept(version: PolicyVersion, rules: Mapping[str, Any], *, unfinished: bool) -> list[Finding]:

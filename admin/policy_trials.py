@@ -22,6 +22,7 @@ from portal.web import current_person, key_of, render, requires
 
 MOST_PRODUCTS, MOST_PEOPLE = 2_000, 50
 UNANSWERED = "?"
+FIRST_YEAR, LAST_YEAR = 1970, 2999
 FORM = [attribute for attribute in REGISTRY.values() if attribute.source is Source.FORM]
 
 
@@ -155,6 +156,9 @@ def _moment(typed: str, problems: list[str]) -> datetime | None:
         moment = datetime.fromisoformat(typed.strip())
     except ValueError:
         problems.append("The moment must be like 2026-03-02T14:30.")
+        return None
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:  # at the ends of the calendar another zone may have no such day
+        problems.append(f"The moment must lie between {FIRST_YEAR} and {LAST_YEAR}.")
         return None
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 

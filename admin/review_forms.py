@@ -20,6 +20,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal import access
 from portal.access import AccessRequest, Narrowing, RequestItem, ReviewStage
+from portal.errors import Invalid
 from portal.web import key_of
 
 SHORT = Length(max=access.LONGEST_COMMENT)
@@ -85,9 +86,14 @@ class ApproveForm(StageForm):
         return [self._line(item) for item in asked.standing_items]
 
     def less(self, asked: AccessRequest) -> Narrowing:
-        """What the reviewer approves less of."""
+        """What the reviewer approves less of. Raises Invalid for a plan that is not, or no longer, a lower one.
+
+        To pass over it would approve more than the reviewer said.
+        """
         lines, wanted = self.lines(asked), key_of(self.plan.data or "")
-        lower = next((plan for plan in access.lower_plans(asked) if plan.id == wanted), None) if wanted else None
+        lower = next((plan for plan in access.lower_plans(asked) if plan.id == wanted), None)
+        if self.plan.data and lower is None:
+            raise Invalid("This plan is not offered instead any more. Choose again.", field="plan")
         return Narrowing(
             declined={line.item.product_id: line.because for line in lines if line.declined},
             scopes={line.item.product_id: line.ticked for line in lines if line.is_less and not line.declined},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from flask import Request
@@ -159,7 +160,8 @@ def _part(person: User, name: str) -> dict[str, Any]:
 
 
 def _references(texts: Iterable[str]) -> list[dict[str, Any]]:
-    return [{"id": number} for text in texts if (number := key_of(text))]
+    numbers = dict.fromkeys(number for text in texts if (number := key_of(text)))
+    return [{"id": number} for number in islice(numbers, forms.MOST_FILES + 1)]  # one too many is told; no more are
 
 
 def _read_files(each: Field, request: Request, given: Given) -> None:

@@ -5,7 +5,7 @@ The inputs of past decisions are stored as they were, so a replay touches nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -63,8 +63,13 @@ class Replay:
         """How many requests would have come out differently."""
         return self.total - self.unchanged
 
-    def sentences(self, templates: Mapping[str, StageTemplate] = SHIPPED_STAGES) -> list[str]:
-        """The differences for the policy's author: "17 of 240 would gain Security."."""
+    def sentences(
+        self, templates: Mapping[str, StageTemplate] = SHIPPED_STAGES, *, seen: Collection[str] | None = None
+    ) -> list[str]:
+        """The differences for the policy's author: "17 of 240 would gain Security.".
+
+        ``seen`` are the requests that the reader may see; others are counted and not named. None: all.
+        """
         if not self.total:
             return ["There are no past requests to try this policy on."]
         told = []
@@ -72,7 +77,7 @@ class Replay:
             for key, numbers in stages.items():
                 told.append(f"{len(numbers)} of {self.total} would {verb} {_name(key, templates)}.")
         told += [
-            f"{len(numbers)} would {what}: {_listed(numbers)}."
+            f"{len(numbers)} would {what}{_named(numbers, seen)}."
             for numbers, what in (
                 (self.became_automatic, "become automatic"),
                 (self.no_longer_automatic, "no longer be automatic"),
@@ -160,7 +165,10 @@ def _name(key: str, templates: Mapping[str, StageTemplate]) -> str:
     return templates[key].name if key in templates else key
 
 
-def _listed(numbers: list[str]) -> str:
-    if len(numbers) <= MOST_NAMED:
-        return joined(numbers, "and")
-    return f"{', '.join(numbers[:MOST_NAMED])} and {len(numbers) - MOST_NAMED} more"
+def _named(numbers: Sequence[str], seen: Collection[str] | None) -> str:
+    """Which they are, as far as the reader may know them and there is room."""
+    known = [number for number in numbers if seen is None or number in seen][:MOST_NAMED]
+    if not known:
+        return ""
+    left = len(numbers) - len(known)
+    return f": {', '.join(known)} and {left} more" if left else f": {joined(known, 'and')}"

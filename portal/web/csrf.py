@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from portal.web.stale_forms import comes_from_here, let_view_show_form, register
 
 csrf = CSRFProtect()
 FORM_TYPES = frozenset({"", "application/x-www-form-urlencoded", "multipart/form-data"})
+FILE_FIELDS = re.compile(r"file|(answer|newer)-.*", re.DOTALL)  # of products, and of request forms
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -38,6 +40,8 @@ def _check() -> ResponseReturnValue | None:
         raise UnsupportedMediaType
     _refuse_unreadable(request.form)
     _refuse_unreadable(request.files)
+    if request.blueprint != "security":  # its forms read no files at all
+        _refuse_files_as_text(request.files)
     if not current_app.config["WTF_CSRF_ENABLED"]:
         return None
     try:
@@ -54,6 +58,12 @@ def _refuse_unreadable(fields: Iterable[str | None]) -> None:
     for name in fields:
         if not isinstance(name, str) or "\0" in name or _has_nul(name):
             abort(400)
+
+
+def _refuse_files_as_text(names: Iterable[str]) -> None:
+    """Refuse files under the names of other fields: Flask-WTF would give a form the file where it reads a text."""
+    if not all(FILE_FIELDS.fullmatch(name) for name in names):
+        abort(400)
 
 
 def _refuse_broken(*addresses: str | None) -> None:
