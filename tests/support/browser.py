@@ -178,6 +178,7 @@ class Browser:
         given = {"csrf_token": token[1], "email": email, "password": PASSWORD}
         answer = self._send("POST", "/login", data=given)
         assert answer.status_code == 303, f"{email} could not sign in"
+        self._send("GET", answer.headers["Location"])  # which tells of it, once
 
     def get(
         self, path: str, *, htmx: bool = False, query_string: Any = None, headers: dict[str, str] | None = None
