@@ -92,6 +92,8 @@ def approve_in_menu(page: Page, number: str, *, scripts: bool) -> None:
     """Approve from the queue's three-dot menu; with scripts the row changes, without them the request's page opens."""
     page.goto("/admin/")
     page.get_by_role("link", name=re.compile("^Access Requests")).first.click()
+    expect(page).to_have_url(re.compile("/admin/access-requests"))
+    page.wait_for_load_state()  # who is quicker than the scripts sends plain forms
     row = page.get_by_role("row", name=re.compile(number))
     row.get_by_role("button", name="Actions").click()
     row.get_by_role("button", name="Approve").click()
