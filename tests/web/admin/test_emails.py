@@ -156,7 +156,8 @@ def test_restoring_brings_the_shipped_texts_back_and_an_old_form_is_stale(browse
     assert mail.texts_of("reject") == mail.shipped("reject")
     assert not page.has_button("Restore")
     assert stale.press("Save changes", Subject="Late").status == 409
-    reasons = [e.reason for e in db.session.query(AuditEvent).filter_by(kind=EventKind.MAIL_TEMPLATE_CHANGED)]
+    changes = db.session.query(AuditEvent).filter_by(kind=EventKind.MAIL_TEMPLATE_CHANGED)
+    reasons = [e.reason for e in changes.order_by(AuditEvent.id)]
     assert reasons == ["", "Restored the shipped texts."]
 
 
