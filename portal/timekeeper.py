@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 from flask import Flask
 
-from portal import access, schedule
+from portal import access, lifecycle, schedule
 from portal.db import db, transaction
 
 LOOK_EVERY_SECONDS = 3.0
@@ -55,6 +55,7 @@ class Timekeeper:
     def round(self) -> int:
         """Do everything that is due now; says how much that was."""
         done = self.fire("review_stage", access.stages_due, access.keep_time)
+        done += self.fire(lifecycle.SUBJECT, lifecycle.credentials_due, lifecycle.keep_time)
         if self._is_time("digests", PLAN_DIGESTS_EVERY_SECONDS):
             db.session.rollback()
             people = [person.id for person in access.leads()]  # asked before the transaction, which holds others up

@@ -161,6 +161,7 @@ from portal.access.submit import open_cart, submit
 from portal.access.timing import StageTimes, expires_at
 from portal.access.trying import Trial, TriedStage, sample_ask, try_on_request, try_policy
 from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
+from portal.access.usage import ScopeUse
 from portal.access.work import MOST_SHOWN, Whose, Work, count_overdue_for, next_for, questions_by, work_of
 
 __all__ = [
@@ -208,6 +209,7 @@ __all__ = [
     "Review",
     "ReviewStage",
     "SavedFilter",
+    "ScopeUse",
     "Signal",
     "StageAssignee",
     "StageKind",

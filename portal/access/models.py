@@ -62,6 +62,8 @@ class RequestKind(StrEnum):
     """Why access is asked for."""
 
     NEW = "new"
+    RENEWAL = "renewal"
+    PLAN_CHANGE = "plan_change"
     BREAK_GLASS = "break_glass"
 
 
@@ -218,11 +220,24 @@ class RequestItem(Base):
 
 
 class GrantState(StrEnum):
-    """Whether an access still stands."""
+    """Whether an access still stands. Suspended access opens nothing, and can be resumed."""
 
     ACTIVE = "active"
+    SUSPENDED = "suspended"
     REVOKED = "revoked"
     EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+
+
+GRANT_MOVES: dict[GrantState, frozenset[GrantState]] = {
+    GrantState.ACTIVE: frozenset({GrantState.SUSPENDED, GrantState.REVOKED, GrantState.EXPIRED, GrantState.SUPERSEDED}),
+    GrantState.SUSPENDED: frozenset({GrantState.ACTIVE, GrantState.REVOKED, GrantState.EXPIRED}),
+    GrantState.REVOKED: frozenset(),
+    GrantState.EXPIRED: frozenset(),
+    GrantState.SUPERSEDED: frozenset(),
+}
+HELD_STATES = (GrantState.ACTIVE, GrantState.SUSPENDED)
+HELD = text("state IN ('active', 'suspended')")
 
 
 class Grant(Base):
@@ -239,9 +254,15 @@ class Grant(Base):
     environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     scopes: Mapped[list[str]] = mapped_column(default=list)
     conditions: Mapped[list[str]] = mapped_column(default=list)
+    terms: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    terms_hash: Mapped[str] = mapped_column(String(64), default="")
+    renews_id: Mapped[int | None] = mapped_column(ForeignKey("access_grant.id"), index=True)
     state: Mapped[GrantState] = mapped_column(words(GrantState), default=GrantState.ACTIVE)
     starts_at: Mapped[datetime] = mapped_column(default=now)
     ends_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
+    suspended_at: Mapped[datetime | None]
+    suspended_reason: Mapped[str] = mapped_column(Text, default="")
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -259,8 +280,8 @@ class Grant(Base):
             "product_id",
             "environment",
             unique=True,
-            sqlite_where=text("state = 'active'"),
-            postgresql_where=text("state = 'active'"),
+            sqlite_where=HELD,
+            postgresql_where=HELD,
         ),
     )
     __mapper_args__ = {"version_id_col": version}
@@ -282,8 +303,13 @@ class Grant(Base):
             return "Expired"
         return self.state.value.capitalize()
 
+    def move_to(self, state: GrantState) -> None:
+        """Change the state. Raises Conflict for a move that is not in ``GRANT_MOVES``."""
+        if state not in GRANT_MOVES[self.state]:
+            raise Conflict(f"This access is {self.status.lower()} already.")
+        self.state = state
+
     def revoke(self, reason: str) -> None:
         """End the access. Raises Conflict when it has ended already."""
-        if self.state is not GrantState.ACTIVE:
-            raise Conflict("This access has already been revoked.")
-        self.state, self.revoked_at, self.revoked_reason = GrantState.REVOKED, now(), reason
+        self.move_to(GrantState.REVOKED)
+        self.revoked_at, self.revoked_reason = now(), reason

@@ -13,7 +13,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.access.cart import common_plans, groups, listed, offered
 from portal.access.grants import end_expired, held_by
-from portal.access.models import AccessRequest, CartItem, Grant, GrantState, RequestItem
+from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, RequestItem
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment, Offer, Plan
@@ -186,7 +186,7 @@ def reusable_credentials(owner: User, items: Sequence[CartItem]) -> list[Credent
     taken = select(Grant.credential_id).where(
         Grant.credential_id.in_([c.id for c in live]),
         Grant.product_id.in_([i.product_id for i in items]),
-        Grant.state == GrantState.ACTIVE,
+        Grant.state.in_(HELD_STATES),
     )
     holding = set(db.session.scalars(taken)) if live else set()
     return [credential for credential in live if credential.id not in holding]

@@ -36,6 +36,7 @@ from portal.catalog.models import (
     Catalogue,
     Classification,
     Environment,
+    LeakAction,
     Plan,
     PlanState,
     ProductState,
@@ -67,6 +68,7 @@ from portal.catalog.reading import (
     products_page,
 )
 from portal.catalog.search import index_product, rebuild_index
+from portal.catalog.terms_of_use import TermsOfUse
 
 __all__ = [
     "EMPTY_SHELF",
@@ -83,6 +85,7 @@ __all__ = [
     "Environment",
     "Holding",
     "ImportOutcome",
+    "LeakAction",
     "Offer",
     "Plan",
     "PlanState",
@@ -91,6 +94,7 @@ __all__ = [
     "ReadDescription",
     "Refused",
     "Shelf",
+    "TermsOfUse",
     "Tile",
     "attach_description",
     "browse",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -128,11 +128,14 @@ class ApiProduct(Base):
     classification: Mapped[Classification] = mapped_column(words(Classification), default=Classification.INTERNAL)
     environments: Mapped[list[str]] = mapped_column(default=lambda: [e.value for e in Environment])
     zone: Mapped[str] = mapped_column(String(60), default="UTC")
+    retires_on: Mapped[date | None]
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("api_product.id"))
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
 
     owners: Mapped[list[User]] = relationship(secondary=product_owner, order_by=User.id)
+    successor: Mapped[ApiProduct | None] = relationship(remote_side="ApiProduct.id")
 
     __table_args__ = (
         Index("ix_api_product_sort_name_id", "sort_name", "id"),
@@ -245,6 +248,13 @@ class ApiOperation(Base):
     __table_args__ = (Index("uq_api_operation_position", "description_id", "position", unique=True),)
 
 
+class LeakAction(StrEnum):
+    """What is done with a credential whose secret was found in public."""
+
+    REVOKE = "revoke"
+    ROTATE = "rotate"
+
+
 class Plan(Base):
     """The terms on which a product can be used."""
 
@@ -266,10 +276,19 @@ class Plan(Base):
     reason_required: Mapped[bool] = mapped_column(default=False)
     allowance_requests: Mapped[int | None]
     allowance_days: Mapped[int] = mapped_column(default=30)
+    rotate_every_days: Mapped[int | None]
+    overlap_days: Mapped[int] = mapped_column(default=7, server_default="7")
+    leak_action: Mapped[LeakAction] = mapped_column(
+        words(LeakAction), default=LeakAction.REVOKE, server_default=LeakAction.REVOKE.value
+    )
+    retires_on: Mapped[date | None]
+    successor_id: Mapped[int | None] = mapped_column(ForeignKey("plan.id"))
     state: Mapped[PlanState] = mapped_column(words(PlanState), default=PlanState.ACTIVE)
     version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime] = mapped_column(default=now)
     updated_at: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+    successor: Mapped[Plan | None] = relationship(remote_side="Plan.id")
 
     __mapper_args__ = {"version_id_col": version}
 

@@ -1,5 +1,6 @@
 """The key: issuing, revealing once, rotating, revoking and verifying credentials."""
 
+from portal.credentials.certificates import AppCertificate
 from portal.credentials.clientkeys import (
     AppKey,
     UsedAssertion,
@@ -45,6 +46,8 @@ from portal.credentials.keyfile import (
 from portal.credentials.keyrecord import record_key
 from portal.credentials.keys import BadSigningKey, SigningKey, SigningKeys, new_signing_key
 from portal.credentials.models import CREDENTIAL_MOVES, Credential, CredentialState, RevokedToken
+from portal.credentials.receipts import TermsReceipt
+from portal.credentials.registration import InitialAccessToken, RegisteredClient
 from portal.credentials.samples import samples_for
 from portal.credentials.sealing import BadEncryptionKey, Sealer, sealer_for
 from portal.credentials.secret import (
@@ -60,19 +63,23 @@ from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, r
 __all__ = [
     "CREDENTIAL_MOVES",
     "USE_NOTED_EVERY",
+    "AppCertificate",
     "AppKey",
     "BadEncryptionKey",
     "BadSigningKey",
     "Credential",
     "CredentialState",
     "Gateway",
+    "InitialAccessToken",
     "KeyFile",
     "KnownGateway",
+    "RegisteredClient",
     "Revealed",
     "RevokedToken",
     "Sealer",
     "SigningKey",
     "SigningKeys",
+    "TermsReceipt",
     "UsedAssertion",
     "add_app_key",
     "add_gateway",

@@ -48,6 +48,13 @@ class Credential(Base):
     client_id: Mapped[str] = mapped_column(String(60), unique=True)
     secret_hash: Mapped[str | None] = mapped_column(String(64))
     secret_hint: Mapped[str] = mapped_column(String(12), default="")
+    secret_made_at: Mapped[datetime | None]
+    secret_used_at: Mapped[datetime | None]
+    retiring_hash: Mapped[str | None] = mapped_column(String(64))
+    retiring_hint: Mapped[str] = mapped_column(String(12), default="")
+    retiring_until: Mapped[datetime | None]
+    retiring_used_at: Mapped[datetime | None]
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("credential.id"), index=True)
     state: Mapped[CredentialState] = mapped_column(words(CredentialState), default=CredentialState.PENDING_REVEAL)
     created_at: Mapped[datetime] = mapped_column(default=now)
     revealed_at: Mapped[datetime | None]
