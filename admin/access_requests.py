@@ -112,7 +112,7 @@ def row_of(number: str) -> ResponseReturnValue:
     return render(
         "admin/access_requests/_answer.html",
         row=asked,
-        **_answers([asked], person),
+        **answers_of([asked], person),
         tabs=TABS,
         counts=access.counts_by_status(seen_by=person),
         waiting=access.count_waiting_for(person),
@@ -128,7 +128,7 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
         "admin/access_requests/index.html",
         status=status,
         rows=rows,
-        **_answers(rows, person),
+        **answers_of(rows, person),
         tabs=TABS,
         wanted=wanted,
         stages=stages,
@@ -166,7 +166,7 @@ def _rows(wanted: str, stage: str) -> list[AccessRequest]:
     return late
 
 
-def _answers(rows: Sequence[AccessRequest], person: User) -> dict[str, Any]:
+def answers_of(rows: Sequence[AccessRequest], person: User) -> dict[str, Any]:
     """Which of these the person may answer, and which of those ask for more than a comment."""
     principals = access.stands_in_for(person)
     voices = {

@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
+from admin.access_requests import answers_of
 from portal import access, apps, credentials
 from portal.accounts import Right
 from portal.apps import DeveloperApp
@@ -74,6 +75,7 @@ def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> Response
     person = current_person()
     grants = access.grants_of(app)
     held = credentials.credentials_of(app)
+    pending = access.pending_requests_of(app)
     return render(
         "admin/apps/show.html",
         status=status,
@@ -81,7 +83,8 @@ def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> Response
         form=form,
         grants=grants,
         credentials=held,
-        pending=access.pending_requests_of(app),
+        pending=pending,
+        **answers_of(pending, person),
         revocable={g.id for g in grants if g.is_live and access.may_revoke(g, person)},
         revocable_credentials={c.id for c in held if c.is_live and access.may_revoke_credential(c, person)},
     )

@@ -65,6 +65,7 @@ _credential, _app, _owner = Credential.__table__.c, DeveloperApp.__table__.c, Us
 _plan, _grant, _product = Plan.__table__.c, Grant.__table__.c, ApiProduct.__table__.c
 _product_is_open = and_(
     _product.id == _grant.product_id,
+    _product.auth_method == _credential.auth_method,  # what is only shown, or asks otherwise now, opens to nobody (T14)
     or_(*[_product.state == state for state in OPEN_PRODUCT_STATES]),  # IN would be written anew at each call
 )
 _QUESTION = Question(

@@ -21,7 +21,7 @@ from portal.access.models import (
 from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageAssignee, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
-from portal.catalog import PlanState
+from portal.catalog import ApiProduct, PlanState
 from portal.credentials import Credential
 from portal.db import db, lock, now
 from portal.errors import Conflict, NotAllowed, NotFound
@@ -208,8 +208,9 @@ def pending_requests_of(app: DeveloperApp) -> Sequence[AccessRequest]:
         .where(AccessRequest.app_id == app.id, AccessRequest.status == RequestStatus.PENDING)
         .options(
             joinedload(AccessRequest.plan),
-            selectinload(AccessRequest.items).joinedload(RequestItem.product),
+            selectinload(AccessRequest.items).joinedload(RequestItem.product).selectinload(ApiProduct.owners),
             selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
+            selectinload(AccessRequest.stages).selectinload(ReviewStage.reviews),
             selectinload(AccessRequest.stages).joinedload(ReviewStage.reviewer),
         )
     )
