@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import and_, bindparam, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 
 from portal import credentials
 from portal.access.models import Grant, GrantState
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import OPEN_PRODUCT_STATES, ApiProduct, AuthMethod, Plan, PlanState
+from portal.catalog import OPEN_PRODUCT_STATES, ApiProduct, AuthMethod, Plan, PlanState, day_begins
 from portal.credentials import Credential, CredentialState
 from portal.db import now
 from portal.questions import Question
@@ -29,13 +29,17 @@ class Opening:
 
     audience: str
     scopes: frozenset[str]
+    grant_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
     """A credential as it stands now. ``is_live`` is False when credential, app, plan or owner do not stand.
 
-    ``ends_at`` is the first moment at which any of this ends by itself: no token should outlive it.
+    A client that registered itself opens what the credential opens under which it did, its parent, and ends with it.
+
+    ``ends_at`` is the first moment at which any of this ends by itself: no token should outlive it. ``proved_by`` is
+    the hash of the one of its two secrets that the caller knew, if any, and ``proof_used_at`` when that was last used.
     """
 
     credential_id: int
@@ -48,6 +52,9 @@ class Entitlement:
     openings: tuple[Opening, ...]
     ends_at: datetime | None
     last_used_at: datetime | None
+    proved_by: str | None = None
+    proof_used_at: datetime | None = None
+    parent_id: int | None = None
 
     @property
     def scopes(self) -> frozenset[str]:
@@ -62,7 +69,10 @@ class Entitlement:
 
 # Tables, not entities: on SQLite this costs a third of what the same question costs through the ORM.
 _credential, _app, _owner = Credential.__table__.c, DeveloperApp.__table__.c, User.__table__.c
+_parent_table = Credential.__table__.alias("parent")
+_parent = _parent_table.c
 _plan, _grant, _product = Plan.__table__.c, Grant.__table__.c, ApiProduct.__table__.c
+_holder = func.coalesce(_credential.parent_id, _credential.id)  # to whom the access was given
 _product_is_open = and_(
     _product.id == _grant.product_id,
     _product.auth_method == _credential.auth_method,  # what is only shown, or asks otherwise now, opens to nobody (T14)
@@ -73,25 +83,36 @@ _QUESTION = Question(
         _credential.id,
         _credential.client_id,
         _credential.secret_hash,
+        _credential.secret_used_at,
+        _credential.retiring_hash,
+        _credential.retiring_until,
+        _credential.retiring_used_at,
         _credential.auth_method,
         _credential.state,
         _credential.expires_at,
         _credential.last_used_at,
         _credential.app_id,
+        _credential.parent_id,
+        _parent.state.label("parent_state"),
+        _parent.expires_at.label("parent_expires_at"),
         _app.deleted_at,
         _owner.active,
         _plan.state.label("plan_state"),
         _plan.token_lifetime_seconds,
+        _grant.id.label("grant_id"),
         _grant.scopes,
         _product.slug,
         _grant.starts_at,
         _grant.ends_at,
+        _product.retires_on,
+        _plan.retires_on.label("plan_retires_on"),
     )
     .select_from(Credential.__table__)
     .join(DeveloperApp.__table__, _app.id == _credential.app_id)
     .join(User.__table__, _owner.id == _app.owner_id)
-    .join(Plan.__table__, _plan.id == _credential.plan_id)
-    .outerjoin(Grant.__table__, and_(_grant.credential_id == _credential.id, _grant.state == GrantState.ACTIVE))
+    .outerjoin(_parent_table, _parent.id == _credential.parent_id)
+    .join(Plan.__table__, _plan.id == func.coalesce(_parent.plan_id, _credential.plan_id))
+    .outerjoin(Grant.__table__, and_(_grant.credential_id == _holder, _grant.state == GrantState.ACTIVE))
     .outerjoin(ApiProduct.__table__, _product_is_open)
     .where(_credential.client_id == bindparam("client_id"))
 )
@@ -106,13 +127,22 @@ def find_entitlement(client_id: str) -> Entitlement | None:
 def entitlement_for(client_id: str, secret: str) -> Entitlement | None:
     """What a credential opens now, for whoever knows its secret; None when there is no such pair.
 
-    An unknown client and a wrong secret take the same road: one query, one hash, one comparison (T3). An answer is kept
-    for the pair, so that one which is quick to come tells nobody that others use this client.
+    An unknown client and a wrong secret take the same road: one query, one hash, two comparisons (T3), whether there
+    is an old secret beside the present one or not. An answer is kept for the pair, so that one which is quick to come
+    tells nobody that others use this client; the old secret's end is looked at each time.
     """
-    rows = _rows(client_id, credentials.hash_secret(secret))
-    if not credentials.secret_matches(secret, rows[0].secret_hash if rows else None):
+    given = credentials.hash_secret(secret)
+    rows = _rows(client_id, given)
+    known = rows[0] if rows else None
+    proof = credentials.matching_hash(given, current=known.secret_hash if known else None, old=_old_hash(known))
+    return _entitlement(rows, proof) if proof is not None else None
+
+
+def _old_hash(known: Any) -> str | None:
+    """The hash of the secret before the present one, as long as that is good."""
+    if known is None or known.retiring_until is None or known.retiring_until <= now():
         return None
-    return _entitlement(rows)
+    return str(known.retiring_hash) if known.retiring_hash is not None else None
 
 
 def _rows(client_id: str, asked_with: str) -> Sequence[Any]:
@@ -121,10 +151,12 @@ def _rows(client_id: str, asked_with: str) -> Sequence[Any]:
     return _QUESTION.ask(kept_as=(client_id, asked_with), client_id=client_id)
 
 
-def _entitlement(rows: Sequence[Any]) -> Entitlement:
+def _entitlement(rows: Sequence[Any], proof: str | None = None) -> Entitlement:
     moment, first = now(), rows[0]
     opened = sorted((row for row in rows if row.slug is not None and _is_running(row, moment)), key=attrgetter("slug"))
-    ends = [end for end in (first.expires_at, *[row.ends_at for row in opened]) if end is not None]
+    ends = [end for row in opened for end in (row.ends_at, _midnight(row.retires_on)) if end is not None]
+    own = (first.expires_at, first.parent_expires_at, _midnight(first.plan_retires_on))
+    ends += [end for end in own if end is not None]
     return Entitlement(
         credential_id=first.id,
         client_id=first.client_id,
@@ -133,9 +165,12 @@ def _entitlement(rows: Sequence[Any]) -> Entitlement:
         is_live=_is_live(first, moment),
         app_id=first.app_id,
         token_lifetime_seconds=first.token_lifetime_seconds,
-        openings=tuple(Opening(f"urn:portico:api:{row.slug}", frozenset(row.scopes)) for row in opened),
+        openings=tuple(Opening(f"urn:portico:api:{row.slug}", frozenset(row.scopes), row.grant_id) for row in opened),
         ends_at=min(ends) if ends else None,
         last_used_at=first.last_used_at,
+        proved_by=proof,
+        proof_used_at=first.secret_used_at if proof == first.secret_hash else first.retiring_used_at,
+        parent_id=first.parent_id,
     )
 
 
@@ -143,11 +178,27 @@ def _is_live(credential: Any, moment: datetime) -> bool:
     return (
         credential.state is CredentialState.ACTIVE
         and (credential.expires_at is None or moment < credential.expires_at)
+        and _parent_is_live(credential, moment)
         and credential.deleted_at is None
         and credential.active
         and credential.plan_state is not PlanState.RETIRED
+        and (credential.plan_retires_on is None or moment < day_begins(credential.plan_retires_on))
+    )
+
+
+def _parent_is_live(credential: Any, moment: datetime) -> bool:
+    if credential.parent_id is None:
+        return True
+    return credential.parent_state is CredentialState.ACTIVE and (
+        credential.parent_expires_at is None or moment < credential.parent_expires_at
     )
 
 
 def _is_running(grant: Any, moment: datetime) -> bool:
+    if grant.retires_on is not None and moment >= day_begins(grant.retires_on):
+        return False
     return bool(grant.starts_at <= moment and (grant.ends_at is None or moment < grant.ends_at))
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return None if day is None else day_begins(day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -85,6 +85,11 @@ class PlanState(StrEnum):
     ACTIVE = "active"
     CLOSED = "closed"
     RETIRED = "retired"
+
+
+def day_begins(day: date) -> datetime:
+    """The first moment of a day, in UTC: what is retired on that day has ended then."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 product_owner = Table(
@@ -214,6 +219,7 @@ class ApiDescription(Base):
     openapi_version: Mapped[str] = mapped_column(String(20))
     title: Mapped[str] = mapped_column(String(300), default="")
     api_version: Mapped[str] = mapped_column(String(80), default="")
+    retires_on: Mapped[date | None]
     servers: Mapped[list[str]] = mapped_column(default=list)
     operation_count: Mapped[int] = mapped_column(default=0)
     faults: Mapped[list[dict[str, Any]]] = mapped_column(default=list)

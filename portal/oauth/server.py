@@ -44,7 +44,12 @@ class Grant(ClientCredentialsGrant):
 
     def generate_token(self, **_: Any) -> dict[str, Any]:
         """The token and what is said with it."""
-        return self.server.sign(self.target, self.request.scopes)
+        return self.server.sign(self.target, self.request.scopes, self.client.certificate)
+
+    def save_token(self, token: dict[str, Any]) -> None:
+        """Keep nothing of the token; note which access and scopes it opens."""
+        super().save_token(token)
+        self.server.uses.note_access(self.target.openings, self.request.scopes)
 
 
 class Introspection(IntrospectionEndpoint):
@@ -69,6 +74,9 @@ class Introspection(IntrospectionEndpoint):
         opened = client.opened_by(token.client_id) if token is not None else None
         if token is None or opened is None or token.is_expired() or token.is_revoked():
             return 200, {"active": False}, JSON_HEADERS
+        if isinstance(client, GatewayClient):  # which asks because the token was sent to an API
+            part = [opening for opening in opened.openings if opening.audience in token.audiences]
+            self.server.uses.note_access(part, frozenset(token.scopes))
         return 200, tokens.described(token, opened, issuer=self.server.issuer), JSON_HEADERS
 
 
@@ -134,9 +142,9 @@ class Server(AuthorizationServer):
             return authenticate_asker(request, self.failures, self.issuer)
         return authenticate(request, self.failures, self.issuer)
 
-    def sign(self, entitlement: Entitlement, scopes: frozenset[str]) -> dict[str, Any]:
-        """A token for these scopes."""
-        return tokens.issue(entitlement, scopes, issuer=self.issuer, keys=self.keys)
+    def sign(self, entitlement: Entitlement, scopes: frozenset[str], certificate: str | None = None) -> dict[str, Any]:
+        """A token for these scopes, bound to the certificate if there is one."""
+        return tokens.issue(entitlement, scopes, issuer=self.issuer, keys=self.keys, certificate=certificate)
 
     def read(self, text: str) -> AccessToken | None:
         """The token in a text, if it is one of ours."""
