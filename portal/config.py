@@ -5,8 +5,11 @@ A wrong or missing setting stops the start with one plain sentence; see ``load``
 
 from __future__ import annotations
 
+import re
 import secrets
 from email.utils import parseaddr
+from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -21,6 +24,8 @@ from portal.db import normal_url
 KNOWN_BAD_SECRETS = frozenset({"dev", "secret", "changeme", "change-me", "portico", "development", "test", "default"})
 MINIMUM_SECRET_LENGTH = 32
 DATABASES = frozenset({"postgresql", "sqlite"})
+LONGEST_NOTICE_DAYS = 90  # as long as fired timers are remembered: an older one could fire again
+MOST_NOTICES = 8
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 STORAGES = frozenset({"memory", "redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster", "memcached"})
 
@@ -61,9 +66,14 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     web_processes: int = Field(1, ge=1)
     trusted_proxies: int = Field(0, ge=0)
+    client_certificate_header: str = ""
+    client_certificate_proxies: str = "127.0.0.1, ::1"
     rate_limit_storage: str = "memory://"
     sign_in_limit: str = "20 per 5 minutes"
     token_limit: str = "60 per minute"
+    expiry_notice_days: str = "30,14,7,1"
+    unclaimed_remind_days: int = Field(7, ge=1, le=365)
+    unclaimed_revoke_days: int = Field(14, ge=2, le=730)
     session_idle_minutes: int = Field(8 * 60, ge=1)
     session_absolute_hours: int = Field(24 * 7, ge=1)
     metrics_public: bool = False
@@ -88,6 +98,31 @@ class Settings(BaseSettings):
         if url is None or url.get_backend_name() not in DATABASES:
             raise ValueError("must be a PostgreSQL or SQLite address, such as postgresql://user@host/name")
         return normal_url(value)
+
+    @field_validator("client_certificate_header")
+    @classmethod
+    def _header(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}", value, re.ASCII):
+            raise ValueError("must be the name of a header, such as X-Client-Certificate")
+        return value
+
+    @field_validator("client_certificate_proxies")
+    @classmethod
+    def _proxies(cls, value: str) -> str:
+        try:
+            _networks(value)
+        except ValueError:
+            raise ValueError("must be addresses or networks, such as 127.0.0.1, 10.0.0.0/24") from None
+        return value
+
+    @field_validator("expiry_notice_days")
+    @classmethod
+    def _notices(cls, value: str) -> str:
+        if not 0 < len(_days(value)) <= MOST_NOTICES:
+            raise ValueError(
+                "must be up to eight numbers of days from 1 to 90, the first the largest, such as 30,14,7,1"
+            )
+        return value
 
     @field_validator("mail_from")
     @classmethod
@@ -117,6 +152,31 @@ class Settings(BaseSettings):
         if self.mail_use_tls and self.mail_use_ssl:
             raise ValueError("PORTICO_MAIL_USE_TLS and PORTICO_MAIL_USE_SSL exclude each other: set one of them.")
         return self
+
+    @model_validator(mode="after")
+    def _proxy_for_certificates(self) -> Settings:
+        if self.client_certificate_header and not (self.trusted_proxies and self.certificate_proxies):
+            raise ValueError(
+                "PORTICO_CLIENT_CERTIFICATE_HEADER needs a proxy that sets it: set PORTICO_TRUSTED_PROXIES to 1 "
+                "or more, and PORTICO_CLIENT_CERTIFICATE_PROXIES to its address."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _reminder_before_the_end(self) -> Settings:
+        if self.unclaimed_revoke_days <= self.unclaimed_remind_days:
+            raise ValueError("PORTICO_UNCLAIMED_REVOKE_DAYS must be more than PORTICO_UNCLAIMED_REMIND_DAYS.")
+        return self
+
+    @cached_property
+    def certificate_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Who may say which certificate a client has shown."""
+        return _networks(self.client_certificate_proxies)
+
+    @cached_property
+    def notice_days(self) -> tuple[int, ...]:
+        """How many days before access ends its owner hears of it, the earliest notice first."""
+        return _days(self.expiry_notice_days)
 
     @property
     def keeps_mail(self) -> bool:
@@ -150,6 +210,21 @@ def leaves_out(name: str) -> bool:
         return name not in Settings().model_fields_set
     except ValidationError:
         return False  # ``load`` says what is wrong
+
+
+def _days(text: str) -> tuple[int, ...]:
+    """The days in a list with commas; none when it is not one in falling order."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[1-9][0-9]?", part, re.ASCII) for part in parts):
+        return ()
+    days = [int(part) for part in parts]
+    in_order = days == sorted(set(days), reverse=True) and days[0] <= LONGEST_NOTICE_DAYS
+    return tuple(days) if in_order else ()
+
+
+def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """The networks in a list with commas. Raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(",") if part.strip())
 
 
 def _sentence(error: dict[str, object]) -> str:

@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
 from portal.access.cart import common_plans, groups, listed, offered
-from portal.access.grants import end_expired, held_by
-from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, RequestItem
+from portal.access.ending import end_expired
+from portal.access.holdings import changing, held_by
+from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment, Offer, Plan
@@ -94,7 +95,7 @@ def app_problems(
 ) -> list[Problem]:
     """The products that this app already has, or already asks for, in that environment."""
     end_expired(app)
-    held = {grant.product_id for grant in held_by(app) if grant.environment is environment}
+    held = {grant.product_id: grant.state for grant in held_by(app) if grant.environment is environment}
     asking = select(RequestItem.product_id).where(
         RequestItem.app_id == app.id, RequestItem.environment == environment, RequestItem.is_open
     )
@@ -103,7 +104,9 @@ def app_problems(
     for item in items:
         remove = (Remedy(f"Remove {item.product.name}", (item.id,)),)
         if item.product_id in held:
-            found.append(Problem(Category.APP, f"{app.name} already has access to {item.product.name}.", remove))
+            suspended = " It is suspended." if held[item.product_id] is GrantState.SUSPENDED else ""
+            message = f"{app.name} already has access to {item.product.name}.{suspended}"
+            found.append(Problem(Category.APP, message, remove))
         elif item.product_id in asked:
             message = f"{app.name} already has a pending request for {item.product.name}."
             found.append(Problem(Category.APP, message, remove))
@@ -151,6 +154,9 @@ def credential_problems(
             f"{environment.label.lower()}. Choose another one, or ask for a new one."
         )
         return [Problem(Category.CREDENTIAL, message)]
+    if credential is not None and (change := changing(credential)) is not None:
+        message = f"{change.number} asks for another plan for that credential. Wait for it, or ask for a new credential."
+        return [Problem(Category.CREDENTIAL, message)]
     if credential is None or credential in compatible_credentials(app, items):
         return []
     if credential.app_id != app.id:
@@ -176,8 +182,10 @@ def reusable_credentials(owner: User, items: Sequence[CartItem]) -> list[Credent
         .where(
             DeveloperApp.owner_id == owner.id,
             DeveloperApp.deleted_at.is_(None),
+            Credential.parent_id.is_(None),
             Credential.plan_id.in_(plan_ids),
             Credential.auth_method.in_(methods),
+            Credential.parent_id.is_(None),
         )
         .options(joinedload(Credential.app), joinedload(Credential.plan))
         .order_by(Credential.id.desc())

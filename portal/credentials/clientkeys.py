@@ -128,6 +128,17 @@ def forget_expired_assertions() -> int:
     return int(result.rowcount)  # type: ignore[attr-defined]
 
 
+def keys_in(given: object) -> list[Key]:
+    """The public keys of a JWK set that a client registers with. Raises Invalid, in words that tell a private one."""
+    held = given.get("keys") if isinstance(given, dict) else None
+    if not isinstance(held, list) or not 0 < len(held) <= MOST_KEYS:
+        raise Invalid(f"The set must hold one key at least, and {MOST_KEYS} at most.")
+    try:
+        return [_from_jwk(each) for each in held]
+    except (JoseError, UnsupportedAlgorithm, ValueError, TypeError, KeyError, RecursionError):
+        raise Invalid(_UNUSABLE) from None
+
+
 def _locked_for_owner(app: DeveloperApp, by: User) -> DeveloperApp:
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_editable_by(by):

@@ -16,12 +16,15 @@ from portal.catalog import AuthMethod
 
 GATEWAY_ID_PREFIX = "pgw_"
 GATEWAY_SECRET_PREFIX = "pgs"
+INITIAL_TOKEN_PREFIX = "pit"
+REGISTRATION_TOKEN_PREFIX = "prt"
 PREFIXES = {AuthMethod.OAUTH2: "pcs", AuthMethod.API_KEY: "pak"}
-SECRET_PATTERN = re.compile(r"\b(pcs|pak|pgs)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
+SECRET_PATTERN = re.compile(r"\b(pcs|pak|pgs|pit|prt)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
 _CLIENT_ID = re.compile(r"[0-9A-Za-z_]{1,60}", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
 _CHECKSUM_LENGTH = 6
+_NOBODYS_HASH = "0" * 64
 
 
 def new_client_id(auth_method: AuthMethod) -> str:
@@ -49,6 +52,16 @@ def new_gateway_secret() -> str:
     return _secret(GATEWAY_SECRET_PREFIX)
 
 
+def new_initial_token() -> str:
+    """A token that lets a client register itself, of the same kind as secrets."""
+    return _secret(INITIAL_TOKEN_PREFIX)
+
+
+def new_registration_token() -> str:
+    """A token by which a registered client manages its registration, of the same kind as secrets."""
+    return _secret(REGISTRATION_TOKEN_PREFIX)
+
+
 def hash_secret(secret: str) -> str:
     """What is stored of a secret: its SHA-256, in hexadecimal."""
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
@@ -56,7 +69,19 @@ def hash_secret(secret: str) -> str:
 
 def secret_matches(secret: str, secret_hash: str | None) -> bool:
     """Whether this is the secret behind the hash, in the same time for every wrong one."""
-    return hmac.compare_digest(hash_secret(secret), secret_hash or "0" * 64) and secret_hash is not None
+    return hmac.compare_digest(hash_secret(secret), secret_hash or _NOBODYS_HASH) and secret_hash is not None
+
+
+def matching_hash(given_hash: str, *, current: str | None, old: str | None) -> str | None:
+    """Which of a credential's hashes this is, its present secret's or its old one's; None when it is neither.
+
+    Both are always compared, so that the time this takes tells nobody whether there are two.
+    """
+    is_current = hmac.compare_digest(given_hash, current or _NOBODYS_HASH)
+    is_old = hmac.compare_digest(given_hash, old or _NOBODYS_HASH)
+    if is_current and current is not None:
+        return current
+    return old if is_old else None
 
 
 def well_formed(secret: str) -> bool:

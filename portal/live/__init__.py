@@ -2,10 +2,35 @@
 
 from flask import Blueprint
 
-from portal.live import account, app_keys, apps, cart, catalogue, emergency, home, mailbox, product, requests
+from portal.live import (
+    account,
+    app_certificates,
+    app_clients,
+    app_keys,
+    apps,
+    cart,
+    catalogue,
+    emergency,
+    home,
+    mailbox,
+    product,
+    requests,
+)
 
 bp = Blueprint("live", __name__)
-for family in (home, catalogue, product, cart, requests, apps, app_keys, emergency, account):
+for family in (
+    home,
+    catalogue,
+    product,
+    cart,
+    requests,
+    apps,
+    app_keys,
+    app_certificates,
+    app_clients,
+    emergency,
+    account,
+):
     bp.register_blueprint(family.bp)
 
 __all__ = ["bp", "mailbox"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 
 from portal import access, credentials
 from portal.access import Entitlement
+from portal.credentials import AppKey, RegisteredKey
 from portal.db import now, transaction
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -40,7 +41,7 @@ def entitlement_by(assertion: str, *, audiences: Collection[str]) -> Entitlement
     entitlement = access.find_entitlement(client_id) if client_id else None
     if entitlement is None or not entitlement.is_live:
         return None
-    claims = _verified(assertion, entitlement.app_id)
+    claims = _verified(assertion, _keys_of(entitlement))
     if claims is None or not _is_for_us(claims, client_id, audiences):
         return None
     ends = datetime.fromtimestamp(claims["exp"] + SKEW_SECONDS, UTC)
@@ -49,9 +50,16 @@ def entitlement_by(assertion: str, *, audiences: Collection[str]) -> Entitlement
     return entitlement if is_first else None
 
 
-def _verified(assertion: str, app_id: int) -> dict[str, Any] | None:
-    """The claims, if one of the app's own keys signed them, by the algorithm of that key."""
-    for registered in credentials.keys_of(app_id):
+def _keys_of(entitlement: Entitlement) -> Sequence[AppKey | RegisteredKey]:
+    """The keys with which this client signs: those of its app, or its own if it registered itself."""
+    if entitlement.parent_id is not None:
+        return credentials.keys_of_registered(entitlement.credential_id)
+    return credentials.keys_of(entitlement.app_id)
+
+
+def _verified(assertion: str, keys: Sequence[AppKey | RegisteredKey]) -> dict[str, Any] | None:
+    """The claims, if one of these keys signed them, by the algorithm of that key."""
+    for registered in keys:
         try:
             found = jws.deserialize_compact(assertion, registered.key, algorithms=[registered.algorithm])
             headers = found.headers()

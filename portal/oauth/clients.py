@@ -1,5 +1,5 @@
 """Who calls: client authentication by one method: a secret in the Basic header or in the body (RFC 6749, section 2.3),
-or an assertion that the client has signed (RFC 7523).
+an assertion that the client has signed (RFC 7523), or a certificate at the TLS connection (RFC 8705, section 2.2).
 
 Authlib's own tries one method after the other, so that a wrong header with a right body passes; it decodes strictly
 what a stranger sent, and tells an unknown client from a wrong secret (traps 1, 2, 3, 6).
@@ -24,6 +24,7 @@ from portal.oauth.forms import OAuthForm
 
 SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
 AUTH_METHODS = [*SECRET_METHODS, "private_key_jwt"]
+CERTIFICATE_METHOD = "self_signed_tls_client_auth"
 CHALLENGE = ("WWW-Authenticate", 'Basic realm="Portico", charset="UTF-8"')
 
 
@@ -53,9 +54,13 @@ class TooManyFailures(WrongClient):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A program that has proved itself, as Authlib's grants want to see it."""
+    """A program that has proved itself, as Authlib's grants want to see it.
+
+    ``certificate`` is the thumbprint of a certificate of its app that it has shown: its tokens are bound to that.
+    """
 
     entitlement: Entitlement
+    certificate: str | None = None
 
     def get_client_id(self) -> str:
         """Its client id."""
@@ -111,13 +116,31 @@ def _authenticated(given: tuple[str, str] | None, form: OAuthForm, failures: Fai
         entitlement = access.entitlement_for(client_id, secret)
     elif "client_assertion" in form.fields and "Authorization" not in form.headers:
         client_id, entitlement = _by_assertion(form, issuer)
+    elif form.certificate is not None and "client_id" in form.fields and "Authorization" not in form.headers:
+        client_id = form.fields["client_id"]
+        entitlement = _by_certificate(client_id, form.certificate)
     else:
         raise WrongClient("Client authentication is needed.")
     if entitlement is None or not entitlement.is_live:
         raise _refused(client_id, form, failures)
     if entitlement.auth_method is not AuthMethod.OAUTH2:
         raise UnauthorizedClientError("This credential is an API key. It is sent to the API itself.")
-    return Client(entitlement)
+    return Client(entitlement, _bound_to(form.certificate, entitlement))
+
+
+def _by_certificate(client_id: str, thumbprint: str) -> Entitlement | None:
+    """What this client opens, if its app has registered the certificate (RFC 8705, section 2.2)."""
+    entitlement = access.find_entitlement(client_id)
+    if entitlement is None or entitlement.parent_id is not None:  # who registered itself has proofs of its own
+        return None
+    return entitlement if credentials.proves_app(entitlement.app_id, thumbprint) else None
+
+
+def _bound_to(thumbprint: str | None, entitlement: Entitlement) -> str | None:
+    """The certificate that tokens are bound to: one of the app's own, however else the client has proved itself."""
+    if thumbprint is None or not credentials.proves_app(entitlement.app_id, thumbprint):
+        return None
+    return thumbprint
 
 
 def _by_assertion(form: OAuthForm, issuer: str) -> tuple[str, Entitlement | None]:

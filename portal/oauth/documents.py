@@ -12,7 +12,7 @@ from flask import Response, request
 
 from portal.credentials import SigningKeys
 from portal.oauth.assertions import ALGORITHMS
-from portal.oauth.clients import AUTH_METHODS
+from portal.oauth.clients import AUTH_METHODS, CERTIFICATE_METHOD
 
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH, INTROSPECTION_PATH = "/oauth/token", "/oauth/introspect"
@@ -56,8 +56,12 @@ class KeySet:
         return made[1]
 
 
-def metadata(issuer: str) -> dict[str, Any]:
-    """What a client needs to know, with every address built from the configured one (E4)."""
+def metadata(issuer: str, *, certificates: bool = False) -> dict[str, Any]:
+    """What a client needs to know, with every address built from the configured one (E4).
+
+    ``certificates`` says whether a proxy passes on those of clients: else there is no way to show one.
+    """
+    methods = [*AUTH_METHODS, CERTIFICATE_METHOD] if certificates else AUTH_METHODS
     return AuthorizationServerMetadata(
         issuer=issuer,
         token_endpoint=issuer + TOKEN_PATH,
@@ -66,9 +70,10 @@ def metadata(issuer: str) -> dict[str, Any]:
         revocation_endpoint=issuer + REVOCATION_PATH,
         grant_types_supported=["client_credentials"],
         response_types_supported=["none"],  # required, and Authlib takes an empty list for a missing one
+        **({"tls_client_certificate_bound_access_tokens": True} if certificates else {}),
         **{
             f"{endpoint}_endpoint_{name}_supported": values
             for endpoint in ("token", "introspection", "revocation")
-            for name, values in (("auth_methods", AUTH_METHODS), ("auth_signing_alg_values", ALGORITHMS))
+            for name, values in (("auth_methods", methods), ("auth_signing_alg_values", ALGORITHMS))
         },
     )

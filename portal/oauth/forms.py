@@ -12,6 +12,8 @@ from authlib.oauth2.rfc6749 import InvalidRequestError, OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Request
 
+from portal.oauth.certificates import thumbprint_in
+
 FORM = "application/x-www-form-urlencoded"
 RESOURCE = "resource"
 MOST_BYTES = 2 * 1024 * 1024
@@ -31,6 +33,7 @@ class OAuthForm(OAuth2Request):
         self.fields = fields
         self.resources = resources
         self.address = request.remote_addr or ""
+        self.certificate = thumbprint_in(request)
         self.client: Any = None
         self.user: Any = None
 

@@ -25,11 +25,12 @@ def set_up(app: Portico, settings: Settings) -> None:
     except (BadSigningKey, BadEncryptionKey) as error:
         where = " (PORTICO_SIGNING_KEY_FILE)" if settings.signing_key_file is not None else ""
         raise BadSettings(f"{error}{where}") from None
+    certificates = bool(settings.client_certificate_header)
     failures = failures_for(settings.token_limit, settings.rate_limit_storage)
     app.extensions[EXTENSION] = {
         "server": Server(issuer=settings.base_url, keys=keys, failures=failures, uses=Uses(app)),
         "keys": documents.KeySet(),
-        "metadata": documents.document(documents.metadata(settings.base_url)),
+        "metadata": documents.document(documents.metadata(settings.base_url, certificates=certificates)),
     }
     app.open_to_machines(
         documents.TOKEN_PATH,

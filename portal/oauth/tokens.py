@@ -15,6 +15,7 @@ from portal.credentials import SigningKeys
 from portal.db import now
 
 CLOCK_SKEW_SECONDS = 60
+CERTIFICATE_MEMBER = "x5t#S256"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class AccessToken:
     scopes: tuple[str, ...]
     issued_at: int
     expires_at: int
+    certificate: str | None = None
 
     def check_client(self, client: Any) -> bool:
         """Whether it was issued to this client."""
@@ -76,10 +78,18 @@ def scopes_asked(scope: str | None, entitlement: Entitlement) -> frozenset[str]:
     return asked
 
 
-def issue(entitlement: Entitlement, scopes: frozenset[str], *, issuer: str, keys: SigningKeys) -> dict[str, Any]:
+def issue(
+    entitlement: Entitlement,
+    scopes: frozenset[str],
+    *,
+    issuer: str,
+    keys: SigningKeys,
+    certificate: str | None = None,
+) -> dict[str, Any]:
     """A signed token for these scopes, as the token endpoint answers it (RFC 6749, section 5.1).
 
-    It is for the APIs whose scopes it holds, and ends no later than anything that it opens.
+    It is for the APIs whose scopes it holds, and ends no later than anything that it opens. One that is bound to a
+    certificate is good only for who shows that certificate at the API (RFC 8705, section 3).
     """
     moment = now()
     issued_at, seconds = int(moment.timestamp()), entitlement.token_lifetime_seconds
@@ -97,6 +107,8 @@ def issue(entitlement: Entitlement, scopes: frozenset[str], *, issuer: str, keys
     }
     if scope:
         claims["scope"] = scope
+    if certificate is not None:
+        claims["cnf"] = {CERTIFICATE_MEMBER: certificate}
     answer = {"access_token": keys.sign(claims), "token_type": "Bearer", "expires_in": seconds}
     return {**answer, "scope": scope} if scope else answer
 
@@ -121,6 +133,7 @@ def read(text: str, *, issuer: str, keys: SigningKeys) -> AccessToken | None:
             scopes=tuple(str(claims.get("scope", "")).split()),
             issued_at=int(claims["iat"]),
             expires_at=int(claims["exp"]),
+            certificate=claims["cnf"][CERTIFICATE_MEMBER] if "cnf" in claims else None,
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -132,6 +145,7 @@ def described(token: AccessToken, entitlement: Entitlement, *, issuer: str) -> d
     if not audiences:
         return {"active": False}
     open_scopes = entitlement.scopes
+    bound = {} if token.certificate is None else {"cnf": {CERTIFICATE_MEMBER: token.certificate}}
     return {
         "active": True,
         "scope": " ".join(scope for scope in token.scopes if scope in open_scopes),
@@ -143,4 +157,5 @@ def described(token: AccessToken, entitlement: Entitlement, *, issuer: str) -> d
         "aud": audiences,
         "iss": issuer,
         "jti": token.jti,
+        **bound,
     }
