@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 RESTART_AFTER_SECONDS = 1.0
 STOP_WITHIN_SECONDS = 10
+HEAR_WITHIN_SECONDS = 3.0
+TOLD_TO_STOP = (0, -signal.SIGTERM, -signal.SIGINT)
 
 DEMO_SIGN_INS = (
     ("consumer@acme.example", "API consumer, Acme"),
@@ -78,6 +80,7 @@ def serve(*, host: str, port: int, processes: int, with_worker: bool, demo: bool
         log_level=LogLevels.warning,
     )
     _stop_on_first_signal(server)
+    _take_orderly_ends_for_ours(server)
     try:
         server.serve()
     finally:
@@ -105,6 +108,32 @@ def _stop_on_first_signal(server: Any) -> None:
 
     server.signal_handler_interrupt = note
     threading.Thread(target=act, daemon=True).start()
+
+
+def _take_orderly_ends_for_ours(server: Any) -> None:
+    """Let a process that was told to stop before we were wait for us to hear it too.
+
+    A terminal or a supervisor tells the whole group at once. On a busy machine the process may be gone before this one
+    comes to its own signal; Granian would then report a failure, start another, and end with an error.
+    """
+    spawn = server._spawn_worker
+
+    def spawn_patiently(*args: Any, **kwargs: Any) -> Any:
+        process = spawn(*args, **kwargs)
+        watch = process._watcher
+
+        def watcher() -> None:
+            process.inner.join()
+            if process.inner.exitcode in TOLD_TO_STOP:
+                heard_by = time.monotonic() + HEAR_WITHIN_SECONDS
+                while not process.interrupt_by_parent and time.monotonic() < heard_by:
+                    time.sleep(0.05)
+            watch()
+
+        process._watcher = watcher
+        return process
+
+    server._spawn_worker = spawn_patiently
 
 
 def work(app: Flask, *, parent: int | None = None) -> None:

@@ -12,6 +12,7 @@ import time
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import psutil
 import pytest
 
 PORTICO = [sys.executable, "-m", "portal.cli"]
@@ -39,7 +40,9 @@ def running(tmp_path, migrated):
     command = [*PORTICO, "run", "--with-worker", "--port", str(port)]
     # A shell that starts tests in the background has them ignore Ctrl-C, and what they start inherits that.
     default = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, env=environment_of(tmp_path), start_new_session=True, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, env=environment_of(tmp_path), start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
     signal.signal(signal.SIGINT, default)
     wait_until_it_answers(f"http://127.0.0.1:{port}/healthz", process)
     with process:
@@ -54,7 +57,20 @@ def test_it_stops_in_order_and_says_nothing(running, signals):
         os.killpg(running.pid, number)
 
     assert running.wait(20) == 0
-    assert b"Unexpected" not in running.stderr.read()
+    assert b"Unexpected" not in running.stdout.read()
+
+
+def test_it_stops_in_order_when_the_server_process_hears_it_first(running):
+    """As on a busy machine, where who is told last may be the last to act."""
+    (server,) = [
+        child for child in psutil.Process(running.pid).children() if os.getpgid(child.pid) == os.getpgid(running.pid)
+    ]
+    server.send_signal(signal.SIGTERM)
+    server.wait(20)
+    os.killpg(running.pid, signal.SIGTERM)
+
+    assert running.wait(20) == 0
+    assert b"Unexpected" not in running.stdout.read()
 
 
 def wait_until_it_answers(url, process):
