@@ -32,6 +32,7 @@ from portal.access.cart import (
     use_plan,
 )
 from portal.access.changes import restaff_for
+from portal.access.clarification import Clarification, QuestionState
 from portal.access.clock import keep_time, stages_due
 from portal.access.decide import (
     LONGEST_COMMENT,
@@ -120,8 +121,6 @@ from portal.access.queries import (
     stages_in_queue,
 )
 from portal.access.questions import (
-    Clarification,
-    QuestionState,
     answer,
     ask,
     find_question,
@@ -138,6 +137,7 @@ from portal.access.review import (
     StageKind,
     StageState,
     Verdict,
+    has_asked,
 )
 from portal.access.revising import edit
 from portal.access.rules import (
@@ -350,4 +350,5 @@ __all__ = [
     "who_can_act",
     "withdraw",
     "work_of",
+    "has_asked",
 ]

@@ -17,8 +17,8 @@ from portal.access.grants import close_as_withdrawn, close_refused, provision
 from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
-from portal.access.review import Review, ReviewStage, StageKind, StageState, Verdict
-from portal.access.staffing import circle_of, is_asked, may_answer, open_stage
+from portal.access.review import UNANSWERED, Review, ReviewStage, StageKind, StageState, Verdict
+from portal.access.staffing import circle_of, is_asked, may_answer, open_in_turn, skip
 from portal.accounts import Right, User
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
@@ -27,6 +27,7 @@ from portal.policies import may_review
 
 MOST_AT_ONCE = 100
 LONGEST_COMMENT = 4000
+ALL_DECLINED = "Every product that it is about was declined."
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,10 @@ def settle(request: AccessRequest, *, by: User | None, comment: str = "") -> Non
 
     ``by`` is who gave the last answer; None when no answer was needed.
     """
-    if any(stage.state in {StageState.OPEN, StageState.PAUSED} for stage in request.stages):
-        return
-    waiting = [stage for stage in request.stages if stage.state is StageState.WAITING]
-    if not waiting:
+    if any(stage.state in UNANSWERED for stage in request.stages):
+        open_in_turn(request.stages)
+    else:
         _approve(request, by, comment)
-        return
-    for stage in waiting:
-        if stage.position == waiting[0].position:
-            open_stage(stage)
 
 
 @dataclass(frozen=True)
@@ -92,6 +88,7 @@ def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") 
     for voice in voices:
         _refuse_incomplete(voice.stage, saying)
     narrow(locked, saying.less, by=by)
+    _skip_declined(locked, but=[voice.stage for voice in voices])
     for voice in voices:
         _add_review(voice, Verdict.APPROVE, by, saying)
         stage = voice.stage
@@ -103,6 +100,14 @@ def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") 
             record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment, after=after)
     settle(locked, by=by, comment=comment)
     return locked
+
+
+def _skip_declined(request: AccessRequest, *, but: Sequence[ReviewStage]) -> None:
+    """Ask nobody about products that were all declined; whoever is answering just now has been asked."""
+    standing = {item.product_id for item in request.standing_items}
+    for stage in request.stages:
+        if stage.product_ids and standing.isdisjoint(stage.product_ids) and stage not in but:
+            skip(stage, ALL_DECLINED)
 
 
 def reject(

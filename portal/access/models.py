@@ -181,7 +181,8 @@ class RequestItem(Base):
     """One product of a request. While the request is open, no second one may ask the same for the same app there.
 
     ``scopes`` is what was asked for; ``approved_scopes`` is less when a reviewer narrowed it; a reviewer may also have
-    ``declined`` the whole line, with the reason in ``declined_because``.
+    ``declined`` the whole line, with the reason in ``declined_because``. ``api_version`` is the version that was chosen
+    (C22); empty where the product has none to choose from.
     """
 
     __tablename__ = "access_request_item"
@@ -195,6 +196,7 @@ class RequestItem(Base):
     approved_scopes: Mapped[list[str] | None] = mapped_column(JSON)
     declined: Mapped[bool] = mapped_column(default=False)
     declined_because: Mapped[str] = mapped_column(Text, default="")
+    api_version: Mapped[str] = mapped_column(String(80), default="")
     is_open: Mapped[bool] = mapped_column(default=True)
 
     request: Mapped[AccessRequest] = relationship(back_populates="items")

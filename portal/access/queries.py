@@ -130,6 +130,12 @@ def counts_by_status(*, seen_by: User, most: int = COUNTED_TO + 1) -> dict[str, 
     return dict(db.session.execute(select(*counted)).one()._asdict())
 
 
+def has_asked(requester: User, *, seen_by: User) -> bool:
+    """Whether this person may see any request of that one."""
+    query = select(AccessRequest.id).where(AccessRequest.requester_id == requester.id, _visible_to(seen_by)).limit(1)
+    return db.session.scalar(query) is not None
+
+
 def earlier_requests(request: AccessRequest, *, seen_by: User, size: int = 5) -> Sequence[AccessRequest]:
     """The latest other requests of the same requester that this person may see."""
     query = select(AccessRequest).where(

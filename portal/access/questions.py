@@ -3,73 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Text, select, text
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
 
+from portal.access.clarification import Clarification, QuestionState
 from portal.access.decide import LONGEST_COMMENT, Voice, as_now, voices_in
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest
-from portal.access.review import ReviewStage, StageState
+from portal.access.review import UNANSWERED, ReviewStage, StageState
+from portal.access.staffing import put_back
 from portal.accounts import User
-from portal.db import Base, db, lock, now, pk, words
+from portal.db import db, lock
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
-
-
-class QuestionState(StrEnum):
-    """Where a question stands."""
-
-    OPEN = "open"
-    ANSWERED = "answered"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
-
-
-class Clarification(Base):
-    """A reviewer's question to the requester, and the answer."""
-
-    __tablename__ = "clarification"
-
-    id: Mapped[pk]
-    request_id: Mapped[int] = mapped_column(ForeignKey("access_request.id"), index=True)
-    stage_id: Mapped[int] = mapped_column(ForeignKey("review_stage.id"))
-    asked_by_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
-    question: Mapped[str] = mapped_column(Text)
-    asked_at: Mapped[datetime] = mapped_column(default=now)
-    answer: Mapped[str] = mapped_column(Text, default="")
-    answered_by_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"))
-    closed_at: Mapped[datetime | None]
-    state: Mapped[QuestionState] = mapped_column(words(QuestionState), default=QuestionState.OPEN)
-
-    request: Mapped[AccessRequest] = relationship()
-    stage: Mapped[ReviewStage] = relationship()
-    asked_by: Mapped[User] = relationship(foreign_keys=[asked_by_id])
-    answered_by: Mapped[User | None] = relationship(foreign_keys=[answered_by_id])
-
-    __table_args__ = (
-        Index(
-            "uq_clarification_open",
-            "stage_id",
-            "asked_by_id",
-            unique=True,
-            sqlite_where=text("state = 'open'"),
-            postgresql_where=text("state = 'open'"),
-        ),
-    )
-
-    @property
-    def label(self) -> str:
-        """How records call this question."""
-        return f"{self.request.number}, question of {self.asked_by.email}"
-
-    def close(self, state: QuestionState) -> None:
-        """End the question. Raises Conflict when it is not open any more."""
-        if self.state is not QuestionState.OPEN:
-            raise Conflict(f"This question has already been {self.state}.")
-        self.state, self.closed_at = state, now()
 
 
 def ask(request: AccessRequest, *, by: User, question: str, stage_id: int | None = None) -> Clarification:
@@ -153,7 +100,11 @@ def _go_on(stage: ReviewStage) -> None:
     db.session.flush()
     if db.session.scalar(still) or stage.state is not StageState.PAUSED:
         return
-    stage.open()
+    before = [s for s in stage.request.stages if s.position < stage.position and s.state in UNANSWERED]
+    if before:  # an edit has opened an earlier stage again while the question waited
+        put_back(stage)
+    else:
+        stage.open()
 
 
 def _said(text_: str, field: str, when_empty: str) -> str:

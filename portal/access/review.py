@@ -10,6 +10,7 @@ from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.access import timing
+from portal.access.clarification import Clarification, QuestionState
 from portal.accounts import User
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
@@ -35,6 +36,7 @@ STAGE_MOVES: dict[StageState, frozenset[StageState]] = {
     StageState.WAITING: frozenset({StageState.OPEN, StageState.CANCELLED, StageState.SKIPPED}),
     StageState.OPEN: frozenset(
         {
+            StageState.WAITING,  # only when an edit opens an earlier one again
             StageState.PAUSED,
             StageState.APPROVED,
             StageState.REJECTED,
@@ -43,8 +45,10 @@ STAGE_MOVES: dict[StageState, frozenset[StageState]] = {
             StageState.SKIPPED,
         }
     ),
-    StageState.PAUSED: frozenset({StageState.OPEN, StageState.EXPIRED, StageState.CANCELLED, StageState.SKIPPED}),
-    StageState.APPROVED: frozenset({StageState.WAITING, StageState.OPEN}),  # only when an edit touches what it approved
+    StageState.PAUSED: frozenset(
+        {StageState.WAITING, StageState.OPEN, StageState.EXPIRED, StageState.CANCELLED, StageState.SKIPPED}
+    ),
+    StageState.APPROVED: frozenset({StageState.WAITING}),  # only when an edit touches what it approved
     StageState.REJECTED: frozenset(),
     StageState.EXPIRED: frozenset(),
     StageState.CANCELLED: frozenset(),
@@ -104,6 +108,7 @@ class ReviewStage(Base):
     added_by: Mapped[User | None] = relationship(foreign_keys=[added_by_id])
     assignees: Mapped[list[StageAssignee]] = relationship(back_populates="stage", order_by="StageAssignee.id")
     reviews: Mapped[list[Review]] = relationship(back_populates="stage", order_by="Review.id")
+    questions: Mapped[list[Clarification]] = relationship(back_populates="stage", order_by=Clarification.id)
 
     __table_args__ = (
         Index("ix_review_stage_state_request_id", "state", "request_id"),
@@ -153,15 +158,19 @@ class ReviewStage(Base):
     def move_to(self, state: StageState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``STAGE_MOVES``."""
         if state not in STAGE_MOVES[self.state]:
-            words = {
-                StageState.OPEN: "open",
-                StageState.WAITING: "not open yet",
-                StageState.PAUSED: "waiting for an answer",
-            }
-            raise Conflict(f"This stage is {words.get(self.state, 'decided already')}.")
+            raise Conflict(f"This stage is {_IN_WORDS.get(self.state, 'decided already')}.")
         before, self.state = self.state, state
+        if before is StageState.PAUSED and state not in UNANSWERED:
+            self._drop_questions()
         self.ask_again()
         timing.follow(self, before)
+
+    def _drop_questions(self) -> None:
+        """What was asked here needs no answer any more: the stage has ended without one."""
+        ended = QuestionState.EXPIRED if self.state is StageState.EXPIRED else QuestionState.WITHDRAWN
+        for question in self.questions:
+            if question.is_open:
+                question.close(ended)
 
     def open(self) -> None:
         """Let the reviewers of this stage answer."""

@@ -14,9 +14,9 @@ from portal.access.form import revised_answers
 from portal.access.grants import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
-from portal.access.review import UNANSWERED, PolicyDecision, ReviewStage, StageState
+from portal.access.review import PolicyDecision, ReviewStage, StageState
 from portal.access.rules import LONGEST_REASON
-from portal.access.staffing import open_stage
+from portal.access.staffing import skip
 from portal.access.terms import content_hash
 from portal.accounts import User
 from portal.db import db, now
@@ -112,36 +112,21 @@ def _follow(request: AccessRequest, decision: policies.Decision, changed: set[st
             continue
         spec = needed.pop((stage.key, tuple(key for key in stage.product_ids if key in standing)), None)
         if spec is None and stage.added_by_id is None:
-            _skip(stage)
+            skip(stage, NO_LONGER_NEEDED)
         elif stage.state in _ANSWERABLE and (stage.key in touched or stage.added_by_id is not None):
             _void(stage, request)
-    positions = [stage.position for stage in request.stages if stage.state in UNANSWERED]
-    first = min([*positions, *(spec.position for spec in needed.values())], default=0)
-    for spec in needed.values():
-        added = stage_from(spec)
-        request.stages.append(added)
-        db.session.flush()
-        if spec.position <= first:
-            open_stage(added)
-
-
-def _skip(stage: ReviewStage) -> None:
-    if stage.state in UNANSWERED:
-        stage.move_to(StageState.SKIPPED)
-        record(
-            EventKind.STAGE_SKIPPED, subject=stage, by=None, reason="The request was changed and no longer needs it."
-        )
+    request.stages.extend(stage_from(spec) for spec in needed.values())
+    db.session.flush()
 
 
 def _void(stage: ReviewStage, request: AccessRequest) -> None:
-    """Take back the answers that were given here; the same people are asked again."""
+    """Take back the answers that were given here; the same people are asked again when it is the stage's turn."""
     voided = stage.live_reviews
     for review in voided:
         review.voided_at, review.voided_by_revision = now(), request.revision
     if stage.state is StageState.APPROVED:
         stage.reviewer, stage.comment, stage.decided_at = None, "", None
-        db.session.flush()
-        open_stage(stage)
+        stage.move_to(StageState.WAITING)  # for its turn: an earlier stage may be open again as well
     elif stage.state is StageState.OPEN:
         for assignee in stage.active_assignees:
             assignee.waits = True

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from portal.access import quorum, timing
 from portal.access.locking import lock_requests
 from portal.access.models import AccessRequest
-from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageState
+from portal.access.review import UNANSWERED, AssigneeState, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.events import EventKind, record
 from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, Staff, escalation_for, name_of, staff_for, still_holds
@@ -38,6 +38,30 @@ def open_stage(stage: ReviewStage, *, by: User | None = None) -> None:
     if not staff.intended and stage.key != "owner":
         _tell_unstaffed(stage)
     _raise_alarm(stage)
+
+
+def put_back(stage: ReviewStage) -> None:
+    """Let an open stage wait for its turn again: an earlier one has been opened anew. Its answers stay."""
+    stage.move_to(StageState.WAITING)
+    record(EventKind.STAGE_PUT_BACK, subject=stage, by=None, reason="An earlier stage has to be answered again first.")
+
+
+def skip(stage: ReviewStage, because: str) -> None:
+    """Leave a stage out that is not needed any more, if it has not been answered."""
+    if stage.state in UNANSWERED:
+        stage.move_to(StageState.SKIPPED)
+        record(EventKind.STAGE_SKIPPED, subject=stage, by=None, reason=because)
+
+
+def open_in_turn(stages: Sequence[ReviewStage]) -> None:
+    """Open the stages whose turn it is, side by side, and let those after them wait until these are answered."""
+    unanswered = [stage for stage in stages if stage.state in UNANSWERED]
+    first = min((stage.position for stage in unanswered), default=0)
+    for stage in unanswered:
+        if stage.position == first and stage.state is StageState.WAITING:
+            open_stage(stage)
+        elif stage.position > first and stage.state is StageState.OPEN:
+            put_back(stage)
 
 
 def may_answer(stage: ReviewStage, person: User, circle: Circle | None = None) -> bool:

@@ -26,6 +26,7 @@ _TITLES = {
     EventKind.STAGE_VOTED: ("One approval of several", "info"),
     EventKind.STAGE_APPROVED: ("Stage approved", "good"),
     EventKind.STAGE_SKIPPED: ("Stage no longer needed", ""),
+    EventKind.STAGE_PUT_BACK: ("Waits for an earlier stage again", ""),
     EventKind.STAGE_ADDED: ("Stage added", "info"),
     EventKind.STAGE_RECUSED: ("Stepped back", ""),
     EventKind.STAGE_REASSIGNED: ("Passed on", "info"),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeGuard
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 Sources = tuple[Mapping[str, str], ...]
@@ -118,6 +118,8 @@ class StageTemplate:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> StageTemplate:
         """The template of plain values. Raises ValueError with a sentence when it cannot be."""
+        if not isinstance(raw, Mapping):
+            raise ValueError("The stage cannot be read: it is no object.")
         known = {f.name for f in fields(cls)}
         if unknown := raw.keys() - known:
             raise ValueError(f"A stage has no '{min(map(str, unknown))}'.")
@@ -219,3 +221,31 @@ _STAGES = (
     ),
 )
 SHIPPED_STAGES: dict[str, StageTemplate] = {stage.key: stage for stage in _STAGES}
+
+
+def stand_in_for(key: str, broken: object) -> StageTemplate:
+    """What is asked in place of a stage that is stored and cannot be read: stricter than any reading of it.
+
+    Administrators answer, with their password and a reason, and as many as either text of the stage wanted.
+    """
+    shipped = SHIPPED_STAGES.get(key)
+    raw = broken if isinstance(broken, Mapping) else {}
+    name, quorum = raw.get("name"), raw.get("quorum")
+    wanted = quorum.get("n") if isinstance(quorum, Mapping) else 1
+    position = raw.get("position")
+    return StageTemplate(
+        key=key,
+        name=name.strip()[:120] if isinstance(name, str) and name.strip() else shipped.name if shipped else key,
+        sources=_role("administrator"),
+        position=position if _is_between(position, 1, 20) else shipped.position if shipped else 1,
+        description="What is stored of this stage cannot be read. An administrator has to save it anew.",
+        quorum=Quorum(max(wanted if _is_between(wanted, 1, 20) else 1, shipped.quorum.n if shipped else 1)),
+        step_up=True,
+        reason_required=True,
+        delegation_allowed=False,
+        may_be_added=False,
+    )
+
+
+def _is_between(number: object, least: int, most: int) -> TypeGuard[int]:
+    return isinstance(number, int) and not isinstance(number, bool) and least <= number <= most

@@ -1,7 +1,7 @@
 """Policies as they are stored: drafts, the versions that were in force, and the one that is.
 
 A version never changes once somebody has asked for it to be checked; whoever wants something else makes a new draft. It
-takes a second person to put a version in force (C137). Requests keep the version by which they were judged (C51).
+takes a second person to put a version in force, one who wrote no text of it (C137). Requests keep the version by which they were judged (C51).
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, select, text
+import structlog
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts import User
@@ -21,9 +22,10 @@ from portal.db import Base, db, now, pk, words
 from portal.errors import Conflict
 from portal.policies.changes import touched_stages
 from portal.policies.rules import NO_RULES, Policy, ready_policy
-from portal.policies.stages import SHIPPED_STAGES, StageTemplate
+from portal.policies.stages import SHIPPED_STAGES, StageTemplate, stand_in_for
 
 GLOBAL = "global"
+log = structlog.get_logger(__name__)
 
 
 class PolicyState(StrEnum):
@@ -46,7 +48,10 @@ POLICY_MOVES: dict[PolicyState, frozenset[PolicyState]] = {
 
 
 class PolicyVersion(Base):
-    """One version of the policy of a scope: ``global``, or ``product:<id>`` for the rules of a product's own team."""
+    """One version of the policy of a scope: ``global``, or ``product:<id>`` for the rules of a product's own team.
+
+    ``author`` wrote what it says last; ``writers`` are the keys of all who wrote any text of it (C137).
+    """
 
     __tablename__ = "policy_version"
 
@@ -60,6 +65,7 @@ class PolicyVersion(Base):
     rules: Mapped[dict[str, Any]] = mapped_column(default=dict)
     content_hash: Mapped[str] = mapped_column(String(64), default="")
     author_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
+    writers: Mapped[list[int]] = mapped_column(JSON, default=list)
     approver_id: Mapped[int | None] = mapped_column(ForeignKey("portal_user.id"))
     created_at: Mapped[datetime] = mapped_column(default=now)
     activated_at: Mapped[datetime | None]
@@ -87,6 +93,20 @@ class PolicyVersion(Base):
         """How records and requests name this version."""
         of = f" of {self.product.name}" if self.product is not None else ""
         return f"Policy {self.number}{of}" + (f" ({self.name})" if self.name else "")
+
+    @property
+    def was_seconded(self) -> bool:
+        """Whether a second person has put it in force, now or once."""
+        return self.state in {PolicyState.ACTIVE, PolicyState.RETIRED}
+
+    def is_written_by(self, person: User) -> bool:
+        """Whether this person wrote any text of it, be it an earlier one."""
+        return person.id in {self.author_id, *self.writers}
+
+    def note_writer(self, person: User) -> None:
+        """Remember that this person wrote what it says now."""
+        self.author_id = person.id
+        self.writers = sorted({person.id, *self.writers})
 
     def move_to(self, state: PolicyState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``POLICY_MOVES``."""
@@ -172,11 +192,29 @@ def scope_of(product_id: int | None) -> str:
 
 
 def stage_templates() -> dict[str, StageTemplate]:
-    """Every stage there is, by its key: the shipped ones, and those that this installation made or changed."""
+    """Every stage there is, by its key: the shipped ones, and those that this installation made or changed.
+
+    One that is stored and cannot be read is replaced by a stricter one that administrators answer.
+    """
     templates = dict(SHIPPED_STAGES)
-    for row in db.session.scalars(select(StageTemplateRow)):
-        templates[row.key] = StageTemplate.from_json(row.body)
+    for row in db.session.execute(select(StageTemplateRow.key, StageTemplateRow.body)):
+        try:
+            templates[row.key] = StageTemplate.from_json(row.body)
+        except ValueError as problem:
+            log.error("stage_broken", stage=row.key, problem=str(problem))
+            templates[row.key] = stand_in_for(row.key, row.body)
     return templates
+
+
+def broken_stages() -> dict[str, str]:
+    """The stored stages that cannot be read, each with what is wrong: an administrator has to save them anew."""
+    found = {}
+    for row in db.session.execute(select(StageTemplateRow.key, StageTemplateRow.body).order_by(StageTemplateRow.key)):
+        try:
+            StageTemplate.from_json(row.body)
+        except ValueError as problem:
+            found[row.key] = str(problem)
+    return found
 
 
 def _read(version_id: int, content_hash: str) -> Policy:
