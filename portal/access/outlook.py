@@ -68,11 +68,16 @@ def outlook(
             asked=asked_attributes(form_ids),
             history=history_of_app(app, products) if app is not None else policies.History(),
         )
-        decision = policies.decide(ask)
-        instant = "" if decision.is_automatic else policies.instantly(ask, common_plans(group))
-        waiting = usual_waiting(plan) if decision.stages else None
-        found.append(Outlook(decision, _steps(decision), instant, waiting))
+        found.append(outlook_of(ask, common_plans(group)))
     return found
+
+
+def outlook_of(ask: policies.Ask, plans: Sequence[Plan] | None = None) -> Outlook:
+    """What this ask needs, and what would be had at once in its place; None for ``plans`` where nothing else can be."""
+    decision = policies.decide(ask)
+    instant = "" if decision.is_automatic or plans is None else policies.instantly(ask, plans)
+    waiting = usual_waiting(ask.plan) if decision.stages else None
+    return Outlook(decision, _steps(decision), instant, waiting)
 
 
 def usual_waiting(plan: Plan) -> Waiting | None:

@@ -137,6 +137,11 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
             for p in products
         ],
     )
+    return enter_review(request, by=ask.by)
+
+
+def enter_review(request: AccessRequest, *, by: User) -> AccessRequest:
+    """Put a new request before the policy: it is stored, and approved or denied at once, or its first stages open."""
     request.terms = terms_of(request)
     request.content_hash = content_hash(request)
     with db.session.no_autoflush:
@@ -145,7 +150,7 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
     request.auto_approved = decision.is_automatic
     db.session.add(request)
     db.session.flush()
-    record(EventKind.REQUEST_SUBMITTED, subject=request, by=ask.by, reason=request.reason, after=_summary(request))
+    record(EventKind.REQUEST_SUBMITTED, subject=request, by=by, reason=request.reason, after=_summary(request))
     record_decision(request, decision)
     if decision.denied:
         request.move_to(RequestStatus.DENIED)
@@ -156,7 +161,8 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
 
 
 def _summary(request: AccessRequest) -> dict[str, Any]:
-    return {
+    kind = {} if request.kind is RequestKind.NEW else {"kind": request.kind}
+    return kind | {
         "app": request.app.name,
         "environment": request.environment,
         "plan": request.terms["plan"],

@@ -14,6 +14,7 @@ from portal.schedule.timers import (
     TimerState,
     arm,
     arm_again,
+    arm_missing,
     arm_once,
     cancel,
     claim_due,
@@ -22,6 +23,7 @@ from portal.schedule.timers import (
     hold,
     next_due,
     release,
+    set_before,
 )
 from portal.schedule.working_time import WEEKDAYS, WorkingTime, add_business_time, business_time_between
 
@@ -37,6 +39,7 @@ __all__ = [
     "add_calendar",
     "arm",
     "arm_again",
+    "arm_missing",
     "arm_once",
     "business_time_between",
     "calendar_named",
@@ -49,4 +52,5 @@ __all__ = [
     "hold",
     "next_due",
     "release",
+    "set_before",
 ]

@@ -82,10 +82,27 @@ def arm(subject_type: str, subject_id: int, timers: Iterable[Planned], *, anew: 
 
 def arm_once(subject_type: str, subject_ids: Iterable[int], timer: Planned) -> None:
     """Set this timer for each of these things that never had it; whoever had it, fired or not, has had it."""
-    rows = [_row(subject_type, subject_id, timer) for subject_id in subject_ids]
-    if rows:
-        dialect = sqlite if on_sqlite() else postgresql
+    arm_missing(subject_type, [(subject_id, timer) for subject_id in subject_ids])
+
+
+def arm_missing(subject_type: str, planned: Sequence[tuple[int, Planned]]) -> None:
+    """Set those of these timers, each with its thing, that were never set before."""
+    dialect = sqlite if on_sqlite() else postgresql
+    for start in range(0, len(planned), MOST_AT_ONCE):
+        rows = [_row(subject_type, subject_id, timer) for subject_id, timer in planned[start : start + MOST_AT_ONCE]]
         db.session.execute(dialect.insert(Timer).values(rows).on_conflict_do_nothing())
+
+
+def set_before(subject_type: str, subject_ids: Sequence[int], kind: str) -> set[tuple[int, int]]:
+    """Which timers of this kind these things have or had: pairs of thing and ``nth``."""
+    found: set[tuple[int, int]] = set()
+    for start in range(0, len(subject_ids), MOST_AT_ONCE):
+        some = subject_ids[start : start + MOST_AT_ONCE]
+        mine = (Timer.subject_type == subject_type, Timer.kind == kind, Timer.subject_id.in_(some))
+        found |= {
+            (row.subject_id, row.nth) for row in db.session.execute(select(Timer.subject_id, Timer.nth).where(*mine))
+        }
+    return found
 
 
 def arm_again(subject_type: str, subject_ids: Sequence[int], timer: Planned) -> None:
