@@ -27,6 +27,7 @@ from admin import (
     request_stages,
     saved_filters,
     stages,
+    usage,
     users,
 )
 from admin.navigation import menu
@@ -42,6 +43,7 @@ for family in (
     saved_filters,
     delegations,
     apps,
+    usage,
     users,
     organisations,
     products,

@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from portal import access
-from portal.access import AccessRequest, Grant, GrantState, ReviewStage, StageAssignee, StageState
+from portal.access import HELD_STATES, AccessRequest, Grant, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.catalog import AuthMethod
 from portal.config import Settings
 from portal.credentials import Credential, CredentialState
+from portal.db import now
 from portal.events import Draft, EventKind
 from portal.mail.deciding import DecidingMails
 from portal.mail.emergency import EmergencyMails
+from portal.mail.expiry import ExpiryMails
 from portal.mail.lateness import LateMails
+from portal.mail.leaving import LeavingMails
+from portal.mail.seconding import SecondingMails
+from portal.mail.secrets import SecretMails
+from portal.mail.suspending import SuspendingMails
 from portal.mail.texts import Texts, render, texts_of
 
 
@@ -27,6 +33,11 @@ class Composer:
         self._late = late = LateMails(self)
         self._deciding = deciding = DecidingMails(self)
         self._emergency = EmergencyMails(self, late)
+        leaving = LeavingMails(self)
+        secrets = SecretMails(self, claim_days=settings.unclaimed_revoke_days - settings.unclaimed_remind_days)
+        seconding = SecondingMails(self)
+        expiry = ExpiryMails(self, settings.notice_days)
+        suspending = SuspendingMails(self)
         self._writers: dict[EventKind, Callable[[Any, str, Any], Iterable[Draft]]] = {
             EventKind.STAGE_OPENED: self._stage_opened,
             EventKind.REQUEST_APPROVED: self._approved,
@@ -34,6 +45,11 @@ class Composer:
             EventKind.REQUEST_WITHDRAWN: self._withdrawn,
             EventKind.CREDENTIAL_REVOKED: self._credential_revoked,
             EventKind.ACCESS_REVOKED: self._access_revoked,
+            EventKind.ACCESS_SUSPENDED: suspending.suspended,
+            EventKind.ACCESS_RESUMED: suspending.resumed,
+            EventKind.CREDENTIAL_CLAIM_REMINDED: secrets.unclaimed,
+            EventKind.CREDENTIAL_ROTATION_REMINDED: secrets.to_rotate,
+            EventKind.CREDENTIAL_SECRET_STOPPED: secrets.stopped,
             EventKind.REVIEWER_ASKED: self._asked,
             EventKind.STAGE_REMINDED: late.reminded,
             EventKind.STAGE_ESCALATED: late.escalated,
@@ -46,6 +62,16 @@ class Composer:
             EventKind.REVIEW_VOIDED: deciding.voided,
             EventKind.REQUEST_DENIED: deciding.denied,
             EventKind.DELEGATED: deciding.delegated,
+            EventKind.PRODUCT_ENDING: leaving.announced,
+            EventKind.PLAN_ENDING: leaving.announced,
+            EventKind.PRODUCT_STATE_CHANGED: leaving.product_moved,
+            EventKind.PLAN_ENDED: leaving.plan_ended,
+            EventKind.USE_QUESTIONED: leaving.questioned,
+            EventKind.APP_TRANSFERRED: leaving.transferred,
+            EventKind.EXPIRY_NOTICED: expiry.noticed,
+            EventKind.ACCESS_EXPIRED: expiry.ended,
+            EventKind.POLICY_PROPOSED: seconding.policy,
+            EventKind.CHANGE_PROPOSED: seconding.change,
         }
 
     def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
@@ -85,7 +111,7 @@ class Composer:
         }
 
     def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
-        told = {review.reviewer_id for review in stage.reviews if review.voided_by_revision == stage.request.revision}
+        told = {r.reviewer_id for r in stage.reviews if r.voided_by_revision and r.voided_at == now()}  # just before
         asked = (assignee.user for assignee in stage.active_assignees if assignee.user_id not in told)
         return self.to_each("submitted", asked, self.about_stage(stage, reason))
 
@@ -128,7 +154,7 @@ class Composer:
         opened = [
             grant
             for grant in access.grants_of(credential.app)
-            if grant.credential_id == credential.id and grant.state is GrantState.ACTIVE
+            if grant.credential_id == credential.id and grant.state in HELD_STATES
         ]
         return self._revoked(credential, opened, reason) if opened else []
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
-from admin.audit import neutral
+from admin.spreadsheet import neutral
 from portal import access
 from portal.accounts import RoleName
 from portal.db import db, transaction

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 from sqlalchemy import text
 
-from admin.audit import neutral
+from admin.spreadsheet import neutral
 from portal import accounts
 from portal.access import RequestStatus, find_request
 from portal.accounts import RoleName

@@ -1,0 +1,136 @@
+"""Whom it would touch if a product or plan ended, a person left, or an app changed hands: shown before it is done.
+
+What was shown comes back as a mark with the decision, so that nobody decides on numbers that are no longer true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import joinedload
+
+from portal.access.models import HELD_STATES, AccessRequest, Grant, RequestItem, RequestStatus
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, Plan
+from portal.db import db, now
+from portal.errors import Conflict
+
+LATELY = timedelta(days=7)
+Thing = ApiProduct | Plan | User | DeveloperApp
+
+
+@dataclass(frozen=True)
+class Impact:
+    """How many apps, organisations, accesses and pending requests there are, and how many apps were used this week."""
+
+    apps: int
+    organisations: int
+    grants: int
+    used_lately: int
+    pending: int
+    mark: str
+
+    @property
+    def in_words(self) -> str:
+        """The numbers in one sentence, such as "17 apps in 4 organisations, 3 used it this week"."""
+        if not self.apps:
+            return "No app has access."
+        apps, places = many(self.apps, "app"), many(self.organisations, "organisation")
+        used = "none used it this week" if not self.used_lately else f"{self.used_lately} used it this week"
+        return f"{apps} in {places}, {used}."
+
+
+@dataclass(frozen=True)
+class Touched:
+    """An app that it would touch: how much access it would lose, and when that was last used."""
+
+    app: DeveloperApp
+    grants: int
+    last_used_at: datetime | None
+
+
+def impact_of(thing: Thing) -> Impact:
+    """How much hangs on this product, plan, person or app now; two queries."""
+    recent = Grant.last_used_at >= now() - LATELY
+    numbers = select(
+        func.count(Grant.app_id.distinct()),
+        func.count(DeveloperApp.organisation_id.distinct()),
+        func.count(Grant.id),
+        func.coalesce(func.sum(Grant.id), 0),
+        func.count(Grant.app_id.distinct()).filter(recent),
+    )
+    held = numbers.join(DeveloperApp, DeveloperApp.id == Grant.app_id).where(*_hangs_on(thing))
+    apps, organisations, grants, total, used = db.session.execute(held).one()
+    pending = _pending(thing)
+    return Impact(apps, organisations, grants, used, pending, f"{apps}.{grants}.{total}.{pending}")
+
+
+def touched_by(thing: Thing, *, after: tuple[str, int] | None = None, size: int = 20) -> Sequence[Touched]:
+    """The apps that it would touch, by name, paged by (name, id)."""
+    last = func.max(Grant.last_used_at)
+    some = select(Grant.app_id, func.count(Grant.id).label("grants"), last.label("last"))
+    some = some.join(DeveloperApp, DeveloperApp.id == Grant.app_id).where(*_hangs_on(thing)).group_by(Grant.app_id)
+    held = some.subquery()
+    query = select(DeveloperApp, held.c.grants, held.c.last).join(held, held.c.app_id == DeveloperApp.id)
+    if after is not None:
+        name, app_id = after
+        later = and_(DeveloperApp.name == name, DeveloperApp.id > app_id)
+        query = query.where(or_(DeveloperApp.name > name, later))
+    query = query.options(joinedload(DeveloperApp.owner), joinedload(DeveloperApp.organisation))
+    rows = db.session.execute(query.order_by(DeveloperApp.name, DeveloperApp.id).limit(size)).unique()
+    return [Touched(*row) for row in rows]
+
+
+def people_touched_by(thing: ApiProduct | Plan) -> dict[User, list[DeveloperApp]]:
+    """The owners of the apps that have access to this product, or on this plan, with these apps by name."""
+    apps = select(DeveloperApp).where(
+        DeveloperApp.id.in_(
+            select(Grant.app_id).join(DeveloperApp, DeveloperApp.id == Grant.app_id).where(*_hangs_on(thing))
+        )
+    )
+    found: dict[User, list[DeveloperApp]] = {}
+    for app in db.session.scalars(apps.options(joinedload(DeveloperApp.owner)).order_by(DeveloperApp.name)).unique():
+        found.setdefault(app.owner, []).append(app)
+    return found
+
+
+def refuse_unseen(thing: Thing, seen: str) -> None:
+    """Raise Conflict unless ``seen`` is the mark of what would be touched now, or nothing would be."""
+    impact = impact_of(thing)
+    if impact.mark != seen and (impact.grants or impact.pending):
+        raise Conflict(f"Look at what this touches before you go on: {impact.in_words}")
+
+
+def _hangs_on(thing: Thing) -> list[ColumnElement[bool]]:
+    stands = [
+        Grant.state.in_(HELD_STATES),
+        or_(Grant.ends_at.is_(None), Grant.ends_at > now()),
+        DeveloperApp.deleted_at.is_(None),
+    ]
+    if isinstance(thing, ApiProduct):
+        return [*stands, Grant.product_id == thing.id]
+    if isinstance(thing, Plan):
+        return [*stands, Grant.plan_id == thing.id]
+    return [*stands, DeveloperApp.owner_id == thing.id if isinstance(thing, User) else DeveloperApp.id == thing.id]
+
+
+def _pending(thing: Thing) -> int:
+    query = select(func.count()).select_from(AccessRequest).where(AccessRequest.status == RequestStatus.PENDING)
+    if isinstance(thing, ApiProduct):
+        query = query.where(AccessRequest.items.any(RequestItem.product_id == thing.id))
+    elif isinstance(thing, Plan):
+        query = query.where(AccessRequest.plan_id == thing.id)
+    elif isinstance(thing, User):
+        query = query.where(AccessRequest.requester_id == thing.id)
+    else:
+        query = query.where(AccessRequest.app_id == thing.id)
+    return db.session.scalar(query) or 0
+
+
+def many(number: int, noun: str) -> str:
+    """A number of things, such as "1 app" or "17 apps"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
