@@ -17,6 +17,7 @@ from portal.oauth.clients import AUTH_METHODS, CERTIFICATE_METHOD
 METADATA_PATH = "/.well-known/oauth-authorization-server"
 TOKEN_PATH, INTROSPECTION_PATH = "/oauth/token", "/oauth/introspect"
 REVOCATION_PATH, KEYS_PATH = "/oauth/revoke", "/oauth/jwks.json"
+REGISTRATION_PATH, LEAKS_PATH = "/oauth/register", "/oauth/leaked-secrets"
 FRESH_SECONDS = 900
 
 
@@ -68,6 +69,7 @@ def metadata(issuer: str, *, certificates: bool = False) -> dict[str, Any]:
         jwks_uri=issuer + KEYS_PATH,
         introspection_endpoint=issuer + INTROSPECTION_PATH,
         revocation_endpoint=issuer + REVOCATION_PATH,
+        registration_endpoint=issuer + REGISTRATION_PATH,
         grant_types_supported=["client_credentials"],
         response_types_supported=["none"],  # required, and Authlib takes an empty list for a missing one
         **({"tls_client_certificate_bound_access_tokens": True} if certificates else {}),

@@ -25,28 +25,28 @@ log = structlog.get_logger(__name__)
 @public
 def token() -> Response:
     """A token for a client that proves itself (RFC 6749, section 4.4)."""
-    return _server().create_token_response(OAuthForm(request))
+    return server_in_use().create_token_response(OAuthForm(request))
 
 
 @bp.post(documents.INTROSPECTION_PATH)
 @public
 def introspect() -> Response:
     """Whether a token of the caller's is good now (RFC 7662)."""
-    return cast(Response, _server().create_endpoint_response("introspection", OAuthForm(request)))
+    return cast(Response, server_in_use().create_endpoint_response("introspection", OAuthForm(request)))
 
 
 @bp.post(documents.REVOCATION_PATH)
 @public
 def revoke() -> Response:
     """End a token of the caller's (RFC 7009)."""
-    return cast(Response, _server().create_endpoint_response("revocation", OAuthForm(request)))
+    return cast(Response, server_in_use().create_endpoint_response("revocation", OAuthForm(request)))
 
 
 @bp.get(documents.KEYS_PATH)
 @public
 def keys() -> Response:
     """The public keys that verify our tokens (RFC 7517)."""
-    return cast(KeySet, current_app.extensions[EXTENSION]["keys"]).of(_server().keys).answer()
+    return cast(KeySet, current_app.extensions[EXTENSION]["keys"]).of(server_in_use().keys).answer()
 
 
 @bp.get(documents.METADATA_PATH)
@@ -70,7 +70,7 @@ for _path in (documents.TOKEN_PATH, documents.INTROSPECTION_PATH, documents.REVO
 
 @bp.errorhandler(OAuth2Error)
 def _refused(error: OAuth2Error) -> Response:
-    return _server().handle_error_response(None, error)
+    return server_in_use().handle_error_response(None, error)
 
 
 @bp.errorhandler(HTTPException)
@@ -96,5 +96,6 @@ def _error(status: int, error: str, description: str) -> Response:
     return Response(json.dumps({"error": error, "error_description": description}), status, JSON_HEADERS)
 
 
-def _server() -> Server:
+def server_in_use() -> Server:
+    """The authorization server of the application in use."""
     return cast(Server, current_app.extensions[EXTENSION]["server"])

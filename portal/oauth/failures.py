@@ -36,6 +36,10 @@ class Failures:
             return 0  # the secret was wrong and stays wrong; only the counting is lost
         return max(1, math.ceil(reset - time.time()))
 
+    def forget(self) -> None:
+        """Forget all failures."""
+        self._limiter.storage.reset()
+
 
 def failures_for(limit: str, storage: str) -> Failures:
     """The counter that the settings describe. Raises BadSettings when they cannot be read."""

@@ -38,4 +38,6 @@ def set_up(app: Portico, settings: Settings) -> None:
         documents.REVOCATION_PATH,
         documents.KEYS_PATH,
         documents.METADATA_PATH,
+        documents.REGISTRATION_PATH,
+        f"{documents.REGISTRATION_PATH}/",
     )

@@ -33,23 +33,30 @@ class Portico(Flask):
     """The application, with a short road for the paths in ``machine_paths``."""
 
     machine_paths: frozenset[str] = frozenset()
+    machine_folders: tuple[str, ...] = ()
     machine_headers: tuple[tuple[str, str], ...] = HEADERS
 
     def open_to_machines(self, *paths: str) -> None:
-        """Let requests to exactly these paths take the short road."""
-        self.machine_paths = self.machine_paths | frozenset(paths)
+        """Let requests to exactly these paths take the short road, and to all below one that ends in a slash."""
+        folders = tuple(path for path in paths if path.endswith("/"))
+        self.machine_paths = self.machine_paths | frozenset(paths) - frozenset(folders)
+        self.machine_folders = (*self.machine_folders, *folders)
         if self.config["PORTICO"].is_secure:
             self.machine_headers = (*HEADERS, ("Strict-Transport-Security", TRANSPORT_SECURITY))
 
     def request_context(self, environ: WSGIEnvironment) -> RequestContext:
         """A request's context; for a machine with an empty session, so that none is looked for."""
-        if environ.get("PATH_INFO") in self.machine_paths:
+        if self.is_for_machines(environ.get("PATH_INFO", "")):
             return RequestContext(self, environ, session=SecureCookieSession())
         return super().request_context(environ)
 
+    def is_for_machines(self, path: str) -> bool:
+        """Whether a request to this path takes the short road."""
+        return path in self.machine_paths or path.startswith(self.machine_folders)
+
     def preprocess_request(self) -> ResponseReturnValue | None:
         """What comes before a view; for a machine the request id and the clock."""
-        if request.path not in self.machine_paths:
+        if not self.is_for_machines(request.path):
             return super().preprocess_request()
         identify()
         start_clock()
@@ -57,7 +64,7 @@ class Portico(Flask):
 
     def process_response(self, response: Response) -> Response:
         """What comes after a view; for a machine the headers and the metrics, and no cookie."""
-        if request.path not in self.machine_paths:
+        if not self.is_for_machines(request.path):
             return super().process_response(response)
         headers = response.headers
         if "Cache-Control" not in headers:

@@ -245,7 +245,7 @@ def test_RFC9700_2_1_2_and_2_4_there_is_no_authorization_endpoint_no_password_an
     assert found["grant_types_supported"] == ["client_credentials"]
     assert found["response_types_supported"] == ["none"]
     assert "authorization_endpoint" not in found
-    for path in ("/oauth/authorize", "/authorize", "/oauth/register"):
+    for path in ("/oauth/authorize", "/authorize", "/oauth/device_authorization"):
         assert send(app, "GET", path).status_code == 404
 
 
