@@ -265,6 +265,7 @@ class Grant(Base):
     last_used_at: Mapped[datetime | None]
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str] = mapped_column(Text, default="")
+    suspended_by_app: Mapped[bool] = mapped_column(default=False)
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -295,15 +296,20 @@ class Grant(Base):
 
     @property
     def is_live(self) -> bool:
-        """Whether the access stands now."""
-        return self.state is GrantState.ACTIVE and (self.ends_at is None or now() < self.ends_at)
+        """Whether the access opens something now."""
+        return self.state is GrantState.ACTIVE and self.is_held
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the app has the access now, suspended or not."""
+        return self.state in HELD_STATES and (self.ends_at is None or now() < self.ends_at)
 
     @property
     def status(self) -> str:
         """The state as people read it; access whose time is over is expired, worker or not."""
-        if self.state is GrantState.ACTIVE and not self.is_live:
+        if self.state in HELD_STATES and not self.is_held:
             return "Expired"
-        return self.state.value.capitalize()
+        return "Replaced" if self.state is GrantState.SUPERSEDED else self.state.value.capitalize()
 
     def move_to(self, state: GrantState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``GRANT_MOVES``."""

@@ -43,6 +43,8 @@ def narrow(request: AccessRequest, less: Narrowing, *, by: User) -> None:
         return
     if request.kind is RequestKind.BREAK_GLASS:
         raise Invalid("That access was given already. Approve it as it was, or reject it.")
+    if request.kind is RequestKind.PLAN_CHANGE and less.declined:
+        raise Invalid("A credential has one plan for all its products. Approve all of them, or reject the request.")
     before = _told(request)
     if less.plan is not None:
         _lower_plan(request, less.plan)

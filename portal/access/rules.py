@@ -155,7 +155,7 @@ def credential_problems(
         )
         return [Problem(Category.CREDENTIAL, message)]
     if credential is not None and (change := changing(credential)) is not None:
-        message = f"{change.number} asks for another plan for that credential. Wait for it, or ask for a new credential."
+        message = f"{change.number} asks for another plan for that credential. Wait for it, or ask for a new one."
         return [Problem(Category.CREDENTIAL, message)]
     if credential is None or credential in compatible_credentials(app, items):
         return []

@@ -1,12 +1,22 @@
-"""What exactly is decided: the terms of a request as they stand, and the hash that binds an answer to them (I6)."""
+"""What exactly is decided: the terms of a request as they stand, and the hash that binds an answer to them (I6).
+
+A grant keeps a snapshot of the terms that were approved, with a hash of its own, so that what an app has can be
+compared with what was approved however plan, product and policy change since.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
-from portal.access.models import AccessRequest
+from sqlalchemy import func, select
+
+from portal.access.models import AccessRequest, Grant, RequestItem
+from portal.access.review import PolicyDecision
+from portal.catalog import TermsOfUse
+from portal.db import db
 
 
 def terms_of(request: AccessRequest) -> dict[str, Any]:
@@ -26,14 +36,65 @@ def terms_of(request: AccessRequest) -> dict[str, Any]:
 
 def content_hash(request: AccessRequest) -> str:
     """SHA-256 over all that a reviewer decides on: who, for what app, which products and scopes, on what terms."""
-    content = {
-        "requester": request.requester.email,
-        "app": request.app.id,
-        "environment": request.environment,
-        "answers": request.answers,
-        "reason": request.reason,
-        "terms": request.terms,
-        "credential": request.credential.client_id if request.credential else None,
-    }
+    return canonical_hash(
+        {
+            "requester": request.requester.email,
+            "app": request.app.id,
+            "environment": request.environment,
+            "answers": request.answers,
+            "reason": request.reason,
+            "terms": request.terms,
+            "credential": request.credential.client_id if request.credential else None,
+        }
+    )
+
+
+def canonical_hash(content: dict[str, Any]) -> str:
+    """SHA-256 of the one JSON text of this content: keys in order, no blanks, UTF-8."""
     canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def seal_terms(grant: Grant, *, policy_version: str, terms_of_use: int | None) -> None:
+    """Write the approved terms into a new grant, with their hash."""
+    request, product = grant.request, grant.product
+    grant.terms = {
+        "request": request.number,
+        "revision": request.revision,
+        "product": {"slug": product.slug, "name": product.name},
+        "plan": {"slug": grant.plan.slug, "name": request.terms["plan"]},
+        "quota": request.terms["quota"],
+        "rate": request.terms["rate"],
+        "scopes": grant.scopes,
+        "environment": grant.environment.value,
+        "auth_method": request.auth_method.value,
+        "starts_at": grant.starts_at.isoformat(),
+        "ends_at": grant.ends_at.isoformat() if grant.ends_at is not None else None,
+        "conditions": grant.conditions,
+        "forms": request.form_ids,
+        "policy_version": policy_version,
+        "terms_of_use": terms_of_use,
+    }
+    grant.terms_hash = canonical_hash(grant.terms)
+
+
+def is_as_approved(grant: Grant) -> bool:
+    """Whether the terms still have the hash that they were approved with, and the access is what they say."""
+    if not grant.terms_hash:
+        return True  # it is older than the snapshots
+    same = grant.scopes == grant.terms["scopes"] and grant.conditions == grant.terms["conditions"]
+    ends = grant.ends_at.isoformat() if grant.ends_at is not None else None
+    return same and ends == grant.terms["ends_at"] and canonical_hash(grant.terms) == grant.terms_hash
+
+
+def last_decision(request: AccessRequest) -> PolicyDecision | None:
+    """What the policy said last of a request."""
+    query = select(PolicyDecision).where(PolicyDecision.request_id == request.id)
+    return db.session.scalars(query.order_by(PolicyDecision.revision.desc()).limit(1)).one_or_none()
+
+
+def terms_of_use_now(items: Iterable[RequestItem]) -> dict[int, int]:
+    """The number of the terms of use in force, by product; products without any are left out."""
+    query = select(TermsOfUse.product_id, func.max(TermsOfUse.number)).group_by(TermsOfUse.product_id)
+    rows = db.session.execute(query.where(TermsOfUse.product_id.in_([item.product_id for item in items])))
+    return {row[0]: row[1] for row in rows}

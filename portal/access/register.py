@@ -1,0 +1,173 @@
+"""The register of access: everything that stands, who has it and since when, and the whole story of each (C73, C79).
+
+Owners see the access to their products, administrators and auditors all of it. Nothing is ever deleted here: an access
+stays in the register when its app, its plan or its people have gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import joinedload
+
+from portal import events
+from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState
+from portal.access.story import Entry
+from portal.accounts import Organisation, Right, User
+from portal.apps import DeveloperApp
+from portal.catalog import ApiProduct, Environment, product_owner
+from portal.credentials import Credential
+from portal.db import db, now
+from portal.events import AuditEvent, EventKind
+
+_TITLES = {
+    EventKind.ACCESS_GRANTED: ("Access given", "good"),
+    EventKind.ACCESS_SUSPENDED: ("Suspended", "pending"),
+    EventKind.ACCESS_RESUMED: ("Resumed", "good"),
+    EventKind.ACCESS_REVOKED: ("Revoked", "bad"),
+    EventKind.ACCESS_EXPIRED: ("Expired", "bad"),
+    EventKind.ACCESS_SUPERSEDED: ("Replaced by newly approved terms", "info"),
+    EventKind.CREDENTIAL_ISSUED: ("Credential issued", ""),
+    EventKind.CREDENTIAL_REVEALED: ("Secret shown", ""),
+    EventKind.CREDENTIAL_ROTATED: ("Secret rotated", ""),
+    EventKind.CREDENTIAL_CHANGED: ("Credential put on newly approved terms", ""),
+    EventKind.CREDENTIAL_REVOKED: ("Credential revoked", "bad"),
+    EventKind.CREDENTIAL_EXPIRED: ("Credential expired", "bad"),
+}
+
+
+class RegisterView(StrEnum):
+    """Which access a list shows."""
+
+    HELD = "held"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    ENDED = "ended"
+    ALL = "all"
+
+
+def register(
+    *,
+    seen_by: User,
+    view: RegisterView = RegisterView.HELD,
+    search: str = "",
+    environment: Environment | None = None,
+    product_id: int | None = None,
+    ends_within_days: int | None = None,
+    before_id: int | None = None,
+    size: int = 50,
+) -> Sequence[Grant]:
+    """The access that this person may see, the newest first, paged by key.
+
+    ``search`` matches app, owner, organisation, product and client id. One query, whatever is asked for.
+    """
+    query = select(Grant).where(_visible_to(seen_by), *_in_view(view))
+    if search.strip():
+        query = query.where(_matches(search.strip()))
+    if environment is not None:
+        query = query.where(Grant.environment == environment)
+    if product_id is not None:
+        query = query.where(Grant.product_id == product_id)
+    if ends_within_days is not None:
+        query = query.where(Grant.ends_at <= now() + timedelta(days=ends_within_days))
+    if before_id is not None:
+        query = query.where(Grant.id < before_id)
+    query = query.options(*_listed()).order_by(Grant.id.desc()).limit(size)
+    return db.session.scalars(query).unique().all()
+
+
+def find_access(grant_id: int, *, seen_by: User) -> Grant | None:
+    """This access as this person may see it; None when it is not theirs to see."""
+    query = select(Grant).where(Grant.id == grant_id, _visible_to(seen_by)).options(*_listed())
+    return db.session.scalars(query).unique().one_or_none()
+
+
+def past_of(grant: Grant) -> Sequence[Grant]:
+    """The same access before: on the same credential to the same product, the newest first."""
+    query = select(Grant).where(
+        Grant.credential_id == grant.credential_id, Grant.product_id == grant.product_id, Grant.id < grant.id
+    )
+    return db.session.scalars(query.options(joinedload(Grant.request)).order_by(Grant.id.desc())).all()
+
+
+def next_of(grant: Grant) -> Grant | None:
+    """The access that has taken the place of this one."""
+    return db.session.scalars(select(Grant).where(Grant.renews_id == grant.id).limit(1)).one_or_none()
+
+
+def life_of(grant: Grant) -> list[Entry]:
+    """Everything that has happened to an access, to what it renews, and to its credential; the latest first (C79)."""
+    known = [grant, *past_of(grant)]
+    about = events.subject_history(*known, grant.credential)
+    people = {grant.app.owner, *(each.request.requester for each in known)}
+    names = {person.email: person.display_name for person in people}
+    return [_entry(event, names) for event in about][::-1]
+
+
+def _entry(event: AuditEvent, names: dict[str, str]) -> Entry:
+    plain = event.kind.split(".")[-1].replace("_", " ").capitalize()
+    kind = EventKind(event.kind) if event.kind in set(EventKind) else None
+    title, tone = _TITLES.get(kind, (plain, "")) if kind is not None else (plain, "")
+    told = event.reason or _in_words(event)
+    return Entry(title, names.get(event.actor, event.actor), event.occurred_at, told, tone)
+
+
+def _in_words(event: AuditEvent) -> str:
+    """What changed, where the record says it and no reason does."""
+    if event.kind == EventKind.CREDENTIAL_CHANGED:
+        before, after = event.before.get("plan"), event.after.get("plan")
+        return f"Plan {after} instead of {before}" if before != after else ""
+    if event.kind == EventKind.ACCESS_SUPERSEDED:
+        return str(event.after.get("request", ""))
+    return ""
+
+
+def _visible_to(person: User) -> ColumnElement[bool]:
+    if person.may(Right.SEE_ALL_REQUESTS):
+        return Grant.id.is_not(None)
+    if not person.may(Right.SEE_APPS):
+        return Grant.id.is_(None)
+    mine = select(product_owner.c.product_id).where(product_owner.c.user_id == person.id)
+    owned = select(product_owner.c.product_id)
+    return or_(Grant.product_id.in_(mine), Grant.product_id.not_in(owned))
+
+
+def _in_view(view: RegisterView) -> list[ColumnElement[bool]]:
+    is_over = Grant.ends_at <= now()
+    lasts = or_(Grant.ends_at.is_(None), ~is_over)
+    return {
+        RegisterView.HELD: [Grant.state.in_(HELD_STATES), lasts],
+        RegisterView.ACTIVE: [Grant.state == GrantState.ACTIVE, lasts],
+        RegisterView.SUSPENDED: [Grant.state == GrantState.SUSPENDED, lasts],
+        RegisterView.ENDED: [or_(Grant.state.not_in(HELD_STATES), is_over)],
+        RegisterView.ALL: [],
+    }[view]
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    def has(column: Any) -> ColumnElement[bool]:
+        return column.icontains(search, autoescape=True)  # type: ignore[no-any-return]
+
+    people = select(User.id).where(or_(has(User.email), has(User.name)))
+    houses = select(Organisation.id).where(has(Organisation.name))
+    named = has(DeveloperApp.name), DeveloperApp.owner_id.in_(people), DeveloperApp.organisation_id.in_(houses)
+    apps = select(DeveloperApp.id).where(or_(*named))
+    products = select(ApiProduct.id).where(has(ApiProduct.name))
+    clients = select(Credential.id).where(Credential.client_id == search)
+    return or_(Grant.app_id.in_(apps), Grant.product_id.in_(products), Grant.credential_id.in_(clients))
+
+
+def _listed() -> list[Any]:
+    """What a row shows, in the same query."""
+    return [
+        joinedload(Grant.app).joinedload(DeveloperApp.owner),
+        joinedload(Grant.app).joinedload(DeveloperApp.organisation),
+        joinedload(Grant.product),
+        joinedload(Grant.plan),
+        joinedload(Grant.credential),
+        joinedload(Grant.request).joinedload(AccessRequest.requester),
+    ]
