@@ -21,6 +21,7 @@ from portal.db import db, transaction
 LOOK_EVERY_SECONDS = 3.0
 LOOK_AFTER_EVERY_SECONDS = 60.0
 PLAN_DIGESTS_EVERY_SECONDS = 3600.0
+SET_NOTICES_EVERY_SECONDS = 3600.0
 TRY_AGAIN_AFTER_SECONDS = 60.0
 BATCH = 100
 LONGEST_PAUSE_SECONDS = 60.0
@@ -55,12 +56,17 @@ class Timekeeper:
     def round(self) -> int:
         """Do everything that is due now; says how much that was."""
         done = self.fire("review_stage", access.stages_due, access.keep_time)
+        if self._is_time("notices", SET_NOTICES_EVERY_SECONDS):
+            self._set_notices()
         done += self.fire(lifecycle.SUBJECT, lifecycle.credentials_due, lifecycle.keep_time)
         if self._is_time("digests", PLAN_DIGESTS_EVERY_SECONDS):
             db.session.rollback()
             people = [person.id for person in access.leads()]  # asked before the transaction, which holds others up
             self._chore(lambda: access.plan_digests(people))
         done += self.fire("portal_user", access.digests_due, access.send_digest)
+        if self._is_time("retirements", LOOK_AFTER_EVERY_SECONDS):
+            done += self.fire("api_product", lifecycle.products_due, lifecycle.retire_due_product)
+            done += self.fire("plan", lifecycle.plans_due, lifecycle.retire_due_plan)
         if self._is_time("look_after", LOOK_AFTER_EVERY_SECONDS):
             self._chore(self._look_after)
             self._chore(lambda: schedule.forget_finished(older_than=TIMERS_ARE_KEPT))
@@ -82,6 +88,21 @@ class Timekeeper:
                 log.exception("timer_failed", kind=kind, subject=number)
                 self._resting[kind, number] = time.monotonic() + TRY_AGAIN_AFTER_SECONDS
         return done
+
+    def _set_notices(self) -> None:
+        """Set the timers of what ends soon, waits or gets old; looked for before the transaction that holds others up."""
+        db.session.rollback()
+        settings = self.app.config["PORTICO"]
+        missing = [
+            *lifecycle.notices_to_set(settings.notice_days),
+            *lifecycle.unclaimed_to_watch(
+                remind_after=timedelta(days=settings.unclaimed_remind_days),
+                revoke_after=timedelta(days=settings.unclaimed_revoke_days),
+            ),
+            *lifecycle.rotations_to_watch(),
+        ]
+        if missing:
+            self._chore(lambda: lifecycle.set_notices(missing))
 
     def _look_after(self) -> None:
         self.looked_after_to = access.look_after(self.looked_after_to)

@@ -21,6 +21,7 @@ from portal.catalog.editing import (
     change_product_state,
     create_product,
     may_edit_product,
+    set_product_end,
 )
 from portal.catalog.fields import PERIODS
 from portal.catalog.imports import ImportOutcome, import_description, product_values
@@ -40,6 +41,7 @@ from portal.catalog.models import (
     Plan,
     PlanState,
     ProductState,
+    day_begins,
     product_owner,
 )
 from portal.catalog.offers import Offer, find_offer, find_visible_product, offers_for, offers_of
@@ -55,7 +57,7 @@ from portal.catalog.overview import (
     products_on_plans,
     products_with,
 )
-from portal.catalog.plans import change_plan, create_plan
+from portal.catalog.plans import change_plan, create_plan, set_plan_end
 from portal.catalog.reading import (
     catalogues,
     find_catalogue,
@@ -68,10 +70,18 @@ from portal.catalog.reading import (
     products_page,
 )
 from portal.catalog.search import index_product, rebuild_index
-from portal.catalog.terms_of_use import TermsOfUse
+from portal.catalog.terms_of_use import (
+    LONGEST_TERMS,
+    TermsOfUse,
+    newest_terms,
+    newest_terms_of,
+    publish_terms,
+    terms_versions,
+)
 
 __all__ = [
     "EMPTY_SHELF",
+    "LONGEST_TERMS",
     "OPEN_PRODUCT_STATES",
     "PERIODS",
     "PRODUCT_MOVES",
@@ -109,6 +119,7 @@ __all__ = [
     "create_catalogue",
     "create_plan",
     "create_product",
+    "day_begins",
     "delete_catalogue",
     "descriptions_of",
     "featured",
@@ -126,6 +137,8 @@ __all__ = [
     "import_description",
     "index_product",
     "may_edit_product",
+    "newest_terms",
+    "newest_terms_of",
     "offers_for",
     "offers_of",
     "only_in",
@@ -140,10 +153,14 @@ __all__ = [
     "products_on_plans",
     "products_page",
     "products_with",
+    "publish_terms",
     "read_description",
     "rebuild_index",
     "remove_description",
     "render",
+    "set_plan_end",
+    "set_product_end",
     "summary_of",
+    "terms_versions",
     "viewer_json_of",
 ]

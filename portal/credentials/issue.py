@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, and_, case, literal, or_, select, update
 from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
@@ -14,11 +15,13 @@ from portal.apps import DeveloperApp
 from portal.catalog import AuthMethod, Environment, Plan
 from portal.credentials.models import LIVE_STATES, Credential, CredentialState
 from portal.credentials.secret import hash_secret, new_client_id, new_secret
-from portal.db import db, lock, now
+from portal.db import UtcDateTime, db, lock, now
 from portal.errors import Conflict, NotAllowed, NotFound
 from portal.events import EventKind, record
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+MOST_AT_ONCE = 1000
+HINT_LENGTH = 7
 
 
 @dataclass(frozen=True)
@@ -72,22 +75,13 @@ def issue(
 
 def reveal(credential: Credential, *, by: User) -> Revealed:
     """The secret, this once, to a person who may edit the app. Raises Conflict when it has been shown before."""
-    locked = _locked_for_owner(credential, by)
-    _refuse_expired(locked)
-    if locked.state is not CredentialState.PENDING_REVEAL:
-        raise Conflict("This secret has already been shown. It cannot be shown again; rotate it to get a new one.")
+    locked = lock_for_owner(credential, by=by)
+    refuse_shown(locked)
     locked.move_to(CredentialState.ACTIVE)
     locked.revealed_at = now()
-    return _new_secret(locked, EventKind.CREDENTIAL_REVEALED, by)
-
-
-def rotate(credential: Credential, *, by: User) -> Revealed:
-    """A new secret, shown this once; the old one stops at once (T84). Raises Conflict unless one was shown before."""
-    locked = _locked_for_owner(credential, by)
-    _refuse_expired(locked)
-    if locked.state is not CredentialState.ACTIVE:
-        raise Conflict(f"This credential is {locked.status.lower()}, so its secret cannot be rotated.")
-    return _new_secret(locked, EventKind.CREDENTIAL_ROTATED, by)
+    revealed = put_secret(locked)
+    record(EventKind.CREDENTIAL_REVEALED, subject=locked, by=by)
+    return revealed
 
 
 def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
@@ -105,12 +99,16 @@ def end(credential: Credential, *, by: User | None, reason: str) -> Credential:
     locked.move_to(CredentialState.REVOKED)
     locked.revoked_at, locked.revoked_reason = now(), reason
     record(EventKind.CREDENTIAL_REVOKED, subject=locked, by=by, reason=reason)
+    registered = select(Credential).where(Credential.parent_id == locked.id, Credential.state.in_(LIVE_STATES))
+    for client in db.session.scalars(registered).all():
+        end(client, by=by, reason=reason)
     return locked
 
 
 def credentials_of(app: DeveloperApp) -> Sequence[Credential]:
-    """All credentials of an app, the newest first, those that ended included."""
-    query = select(Credential).where(Credential.app_id == app.id).order_by(Credential.id.desc())
+    """All credentials of an app, the newest first, those that ended included, without registered clients."""
+    query = select(Credential).where(Credential.app_id == app.id, Credential.parent_id.is_(None))
+    query = query.order_by(Credential.id.desc())
     return db.session.scalars(query.options(joinedload(Credential.plan))).all()
 
 
@@ -125,27 +123,41 @@ def find_credential_by_client_id(client_id: str) -> Credential | None:
     return db.session.scalar(select(Credential).where(Credential.client_id == client_id))
 
 
-def note_use(credential_id: int, *, at: datetime) -> None:
-    """Remember that the credential was used, at most once a minute, so that busy clients cost no writes."""
-    db.session.execute(
-        update(Credential)
-        .where(
-            Credential.id == credential_id,
-            or_(Credential.last_used_at.is_(None), Credential.last_used_at < at - USE_NOTED_EVERY),
-        )
-        .values(last_used_at=at)
-        .execution_options(synchronize_session=False)
-    )
+def note_use(credential_id: int, *, at: datetime, secret_hash: str | None = None) -> None:
+    """Remember that the credential was used, at most once a minute, so that busy clients cost no writes.
+
+    ``secret_hash`` is that of the secret which was used: it may have become the old one since, or have ended.
+    """
+    stale = _is_stale(Credential.last_used_at, at)
+    values: dict[str, Any] = {"last_used_at": at}
+    if secret_hash is not None:
+        for known, used_at in (
+            (Credential.secret_hash, Credential.secret_used_at),
+            (Credential.retiring_hash, Credential.retiring_used_at),
+        ):
+            stale = or_(stale, and_(known == secret_hash, _is_stale(used_at, at)))
+            values[used_at.key] = case((known == secret_hash, literal(at, UtcDateTime())), else_=used_at)
+    statement = update(Credential).where(Credential.id == credential_id, stale).values(values)
+    db.session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _is_stale(noted: Any, at: datetime) -> ColumnElement[bool]:
+    return or_(noted.is_(None), noted < at - USE_NOTED_EVERY)
 
 
 def expire_if_over() -> int:
     """Give credentials whose time is over the state that they already have in effect; says how many."""
-    over = update(Credential).where(Credential.state.in_(LIVE_STATES), Credential.expires_at <= now())
-    result = db.session.execute(over.values(state=CredentialState.EXPIRED, version=Credential.version + 1))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+    over = select(Credential).where(Credential.state.in_(LIVE_STATES), Credential.expires_at <= now())
+    over = over.order_by(Credential.id).limit(MOST_AT_ONCE).with_for_update(key_share=True, skip_locked=True)
+    ended = db.session.scalars(over.execution_options(populate_existing=True)).all()
+    for credential in ended:
+        credential.move_to(CredentialState.EXPIRED)
+        record(EventKind.CREDENTIAL_EXPIRED, subject=credential, by=None, after={"expires_at": credential.expires_at})
+    return len(ended)
 
 
-def _locked_for_owner(credential: Credential, by: User) -> Credential:
+def lock_for_owner(credential: Credential, *, by: User) -> Credential:
+    """The credential as it is now, locked, for a person who may see its secrets. Raises NotAllowed."""
     if not credential.app.is_editable_by(by):
         raise NotAllowed("Only the owner of the app can see its secrets.")
     locked = lock(Credential, credential.id)
@@ -154,14 +166,31 @@ def _locked_for_owner(credential: Credential, by: User) -> Credential:
     return locked
 
 
-def _refuse_expired(credential: Credential) -> None:
+def refuse_expired(credential: Credential) -> None:
+    """Raise Conflict for a credential whose time is over."""
     if credential.expires_at is not None and credential.expires_at <= now():
         raise Conflict("This credential has expired. Request access again to get a new one.")
 
 
-def _new_secret(credential: Credential, kind: EventKind, by: User) -> Revealed:
+def refuse_shown(credential: Credential) -> None:
+    """Raise Conflict for a credential whose secret cannot be revealed: it was, or the credential has ended."""
+    refuse_expired(credential)
+    if credential.state is CredentialState.ACTIVE:
+        raise Conflict("This secret has already been shown. It cannot be shown again; rotate it to get a new one.")
+    if credential.state is not CredentialState.PENDING_REVEAL:
+        raise Conflict(f"This credential is {credential.status.lower()}, so there is no secret to reveal.")
+
+
+def refuse_to_rotate(credential: Credential) -> None:
+    """Raise Conflict for a credential whose secret cannot be rotated: none was shown yet, or it has ended."""
+    refuse_expired(credential)
+    if credential.state is not CredentialState.ACTIVE:
+        raise Conflict(f"This credential is {credential.status.lower()}, so its secret cannot be rotated.")
+
+
+def put_secret(credential: Credential) -> Revealed:
+    """Make the credential's secret anew. Whoever calls this keeps the old one, or lets it go, before."""
     secret = new_secret(credential.auth_method)
-    credential.secret_hash = hash_secret(secret)
-    credential.secret_hint = secret[:7]
-    record(kind, subject=credential, by=by)
+    credential.secret_hash, credential.secret_hint = hash_secret(secret), secret[:HINT_LENGTH]
+    credential.secret_made_at, credential.secret_used_at = now(), None
     return Revealed(credential.client_id, secret)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, String, Text
@@ -32,6 +32,7 @@ CREDENTIAL_MOVES: dict[CredentialState, frozenset[CredentialState]] = {
     CredentialState.EXPIRED: frozenset(),
 }
 LIVE_STATES = (CredentialState.PENDING_REVEAL, CredentialState.ACTIVE)
+QUIET_AFTER = timedelta(hours=48)
 
 
 class Credential(Base):
@@ -80,11 +81,45 @@ class Credential(Base):
         return self.state in LIVE_STATES and (self.expires_at is None or now() < self.expires_at)
 
     @property
+    def is_over(self) -> bool:
+        """Whether its time is over, worker or not; what was revoked is not over but ended."""
+        is_late = self.expires_at is not None and self.expires_at <= now()
+        return self.state is CredentialState.EXPIRED or (self.state in LIVE_STATES and is_late)
+
+    @property
     def status(self) -> str:
         """The state as people read it; an expired credential is expired the second it ends, worker or not."""
         if self.state in LIVE_STATES and not self.is_live:
             return "Expired"
         return {CredentialState.PENDING_REVEAL: "Ready to reveal"}.get(self.state, self.state.value.capitalize())
+
+    @property
+    def has_old_secret(self) -> bool:
+        """Whether the secret before the present one is still good; it stops at its time, worker or not."""
+        return self.retiring_hash is not None and self.retiring_until is not None and now() < self.retiring_until
+
+    @property
+    def old_secret_is_quiet(self) -> bool:
+        """Whether nobody has used the old secret for so long that it can be ended without harm."""
+        last = self.retiring_used_at or self.secret_made_at
+        return self.has_old_secret and last is not None and last <= now() - QUIET_AFTER
+
+    @property
+    def lost_its_secret(self) -> bool:
+        """Whether its secret was stopped before its time, so that only a rotation gives it another."""
+        return self.state is CredentialState.ACTIVE and self.secret_hash is None and self.parent_id is None
+
+    @property
+    def rotate_by(self) -> datetime | None:
+        """When its secret is to be replaced, by the plan's schedule; None when there is none, or no secret yet."""
+        if self.secret_made_at is None or self.plan.rotate_every_days is None:
+            return None
+        return self.secret_made_at + timedelta(days=self.plan.rotate_every_days)
+
+    @property
+    def is_rotation_overdue(self) -> bool:
+        """Whether its secret should have been replaced by now. It works all the same."""
+        return self.rotate_by is not None and self.rotate_by <= now()
 
     def move_to(self, state: CredentialState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``CREDENTIAL_MOVES``."""

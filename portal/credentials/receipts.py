@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ForeignKey, UniqueConstraint, func, select
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.accounts import User
-from portal.catalog import TermsOfUse
+from portal.catalog import ApiProduct, TermsOfUse
 from portal.credentials.models import Credential
-from portal.db import Base, now, pk
+from portal.db import Base, db, now, pk
+from portal.events import EventKind, record
 
 
 class TermsReceipt(Base):
@@ -29,3 +31,30 @@ class TermsReceipt(Base):
     person: Mapped[User] = relationship()
 
     __table_args__ = (UniqueConstraint("credential_id", "terms_id"),)
+
+
+def give_receipt(credential: Credential, terms: TermsOfUse, *, by: User) -> TermsReceipt:
+    """Store that this person accepts these terms for this credential, which the caller has locked."""
+    receipt = TermsReceipt(credential=credential, terms=terms, person=by)
+    db.session.add(receipt)
+    accepted = {"product": terms.product.name, "version": terms.number}
+    record(EventKind.TERMS_ACCEPTED, subject=credential, by=by, after=accepted)
+    return receipt
+
+
+def receipts_of(credential_ids: Collection[int]) -> Sequence[TermsReceipt]:
+    """What was accepted for these credentials, the newest first."""
+    if not credential_ids:
+        return []
+    query = select(TermsReceipt).where(TermsReceipt.credential_id.in_(credential_ids))
+    query = query.options(
+        joinedload(TermsReceipt.terms).joinedload(TermsOfUse.product), joinedload(TermsReceipt.person)
+    )
+    return db.session.scalars(query.order_by(TermsReceipt.id.desc())).all()
+
+
+def count_receipts(product: ApiProduct) -> dict[int, int]:
+    """For each version of a product's terms, by its key, for how many credentials it was accepted."""
+    query = select(TermsReceipt.terms_id, func.count()).join(TermsReceipt.terms)
+    query = query.where(TermsOfUse.product_id == product.id).group_by(TermsReceipt.terms_id)
+    return {row[0]: row[1] for row in db.session.execute(query)}

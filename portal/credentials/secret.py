@@ -91,6 +91,11 @@ def well_formed(secret: str) -> bool:
     return hmac.compare_digest(_checksum(secret[:-_CHECKSUM_LENGTH]), secret[-_CHECKSUM_LENGTH:])
 
 
+def without_secrets(text: str) -> str:
+    """The text with everything taken out that looks like a secret of ours."""
+    return SECRET_PATTERN.sub("…", text)
+
+
 def _secret(prefix: str) -> str:
     body = f"{prefix}_{_base62(secrets.randbits(256), _BODY_LENGTH)}"
     return body + _checksum(body)

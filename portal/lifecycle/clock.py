@@ -7,28 +7,22 @@ ends needs no timer: ``portal.access.entitlement`` looks at the time itself (C15
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from enum import StrEnum
 
 from portal import schedule
 from portal.credentials import Credential
 from portal.db import lock
+from portal.lifecycle import claiming, notices, rotation
+from portal.lifecycle.timers import SUBJECT, CredentialTimer
 from portal.schedule import Planned
 
-SUBJECT = "credential"
-
-
-class CredentialTimer(StrEnum):
-    """What is to happen to a credential at a time."""
-
-    EXPIRY_NOTICE = "expiry_notice"
-    CLAIM_REMIND = "claim_remind"
-    CLAIM_END = "claim_end"
-    ROTATE_REMIND = "rotate_remind"
-    OVERLAP_END = "overlap_end"
-
-
 Step = Callable[[Credential, Sequence[Planned]], None]
-STEPS: Mapping[CredentialTimer, Step] = {}
+STEPS: Mapping[CredentialTimer, Step] = {
+    CredentialTimer.EXPIRY_NOTICE: notices.give_notice,
+    CredentialTimer.CLAIM_REMIND: claiming.remind,
+    CredentialTimer.CLAIM_END: claiming.give_up,
+    CredentialTimer.ROTATE_REMIND: rotation.remind,
+    CredentialTimer.OVERLAP_END: rotation.end_overlap,
+}
 
 
 def credentials_due(*, size: int = 100, without: Iterable[int] = ()) -> Sequence[int]:

@@ -14,7 +14,9 @@ from portal.live import (
     home,
     mailbox,
     product,
+    renewal,
     requests,
+    secrets,
 )
 
 bp = Blueprint("live", __name__)
@@ -28,6 +30,8 @@ for family in (
     app_keys,
     app_certificates,
     app_clients,
+    renewal,
+    secrets,
     emergency,
     account,
 ):

@@ -1,4 +1,4 @@
-"""My Apps: developer apps with their access and credentials, and the one moment at which a secret is shown."""
+"""My Apps: developer apps with their access and credentials."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from portal import access, apps, credentials
+from portal import access, apps, credentials, lifecycle
 from portal.access import Grant
 from portal.accounts import Right
 from portal.apps import DeveloperApp, Visibility
-from portal.credentials import Credential, Revealed
+from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed
 from portal.web import blame, current_person, done, found, name_and_key_in_url, page_of, render, requires, searched
@@ -96,6 +96,7 @@ def show(app_id: int) -> ResponseReturnValue:
     app = _visible(app_id)
     grants = access.grants_of(app)
     held = credentials.credentials_of(app)
+    live = [credential for credential in held if credential.is_live]
     return render(
         "live/apps/show.html",
         app=app,
@@ -104,11 +105,13 @@ def show(app_id: int) -> ResponseReturnValue:
         waits_for=access.awaited,
         grants=[grant for grant in grants if grant.is_live],
         ended=[grant for grant in grants if not grant.is_live],
-        credentials=[credential for credential in held if credential.is_live],
+        credentials=live,
         over=[credential for credential in held if not credential.is_live],
         opened={c.id: [g for g in grants if g.is_live and g.credential_id == c.id] for c in held},
         samples={c.id: _samples(c, grants) for c in held if c.is_live},
         emergencies=access.emergency_credentials(app),
+        to_accept=lifecycle.terms_to_accept(live),
+        receipts=credentials.receipts_of([credential.id for credential in held]),
     )
 
 
@@ -163,26 +166,6 @@ def revoke_access(app_id: int, grant_id: int) -> ResponseReturnValue:
     return done(url_for("live.apps.show", app_id=app_id), f"The access to {name} has been revoked.")
 
 
-@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/reveal")
-@requires(Right.REQUEST_ACCESS)
-def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
-    """Show the secret, this once, in this very answer: it is kept nowhere, so it can't be shown again (H1)."""
-    credential = _credential(app_id, credential_id)
-    with transaction():
-        revealed = credentials.reveal(credential, by=current_person())
-    return _secret(_credential(app_id, credential_id), revealed)
-
-
-@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/rotate")
-@requires(Right.REQUEST_ACCESS)
-def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
-    """Make a new secret and show it, this once; the old one stops at once (T84)."""
-    credential = _credential(app_id, credential_id)
-    with transaction():
-        revealed = credentials.rotate(credential, by=current_person())
-    return _secret(_credential(app_id, credential_id), revealed)
-
-
 @bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/revoke")
 @requires(Right.REQUEST_ACCESS)
 def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
@@ -215,19 +198,6 @@ def _grant(app_id: int, grant_id: int) -> Grant:
 
 def _credential(app_id: int, credential_id: int) -> Credential:
     return found(credentials.find_credential(credential_id, app=_own(app_id)))
-
-
-def _secret(credential: Credential, revealed: Revealed) -> ResponseReturnValue:
-    answer = render(
-        "live/apps/secret.html",
-        fragment="live/apps/_secret.html",
-        app=credential.app,
-        credential=credential,
-        revealed=revealed,
-        samples=_samples(credential, access.grants_of(credential.app)),
-    )
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
 
 
 def _samples(credential: Credential, grants: Any) -> list[tuple[str, str]]:

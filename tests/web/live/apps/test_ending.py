@@ -78,7 +78,7 @@ def test_T55_T86_deleting_an_app_names_its_consequences_and_ends_everything(brow
 def test_I5_what_the_owner_does_is_recorded(browser, person, held):
     here = browser(person)
     here.get(app_path(held)).press("Reveal secret")
-    here.get(app_path(held)).press("Rotate secret", within=f"#confirm-rotate-{held.credential_id}")
+    here.get(app_path(held)).follow("Rotate secret").press("Rotate secret")
     here.get(app_path(held)).press("Revoke access", within="#access")
     here.get(app_path(held)).press("Delete app", within="#confirm-delete")
 

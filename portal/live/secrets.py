@@ -1,0 +1,197 @@
+"""Secrets of an app's credentials: revealed once when the terms of use are accepted, rotated without an outage.
+
+A secret is shown in the very answer to the press of the button: it is kept nowhere, so it can't be shown again (H1).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, current_app, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, RadioField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from portal import access, apps, credentials, lifecycle
+from portal.accounts import Right
+from portal.credentials import Credential, Revealed
+from portal.db import transaction
+from portal.errors import Conflict, Invalid, NotAllowed
+from portal.live.product import rendered
+from portal.web import blame, current_person, done, found, render, requires
+
+bp = Blueprint("secrets", __name__)
+PAGE = "/apps/<key:app_id>/credentials/<key:credential_id>"
+USUAL_OVERLAPS = (30, 14, 7, 3, 1)
+
+
+class RotateForm(FlaskForm):
+    """How long the old secret stays good."""
+
+    overlap_days = RadioField("The old secret", coerce=int)
+    seen = HiddenField()
+
+
+@bp.get(f"{PAGE}/terms")
+@requires(Right.REQUEST_ACCESS)
+def ask_reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """The terms of use that are to be accepted before the secret is shown."""
+    credential = _credential(app_id, credential_id)
+    credentials.refuse_shown(credential)
+    return _ask_reveal(credential, _form_for(credential))
+
+
+@bp.post(f"{PAGE}/reveal")
+@requires(Right.REQUEST_ACCESS)
+def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Show the secret, this once, to whoever accepts the terms of use."""
+    credential = _credential(app_id, credential_id)
+    form = _form_for(credential, typed=True)
+    if not form.validate():
+        return _ask_reveal(credential, form, status=422)
+    try:
+        with transaction():
+            revealed = lifecycle.claim(credential, accepted=_accepted(form), by=current_person())
+    except Invalid as refusal:  # newer terms came between
+        credential = _credential(app_id, credential_id)
+        form = _form_for(credential, typed=True)
+        blame(form, refusal)
+        return _ask_reveal(credential, form, status=422)
+    return _shown(_credential(app_id, credential_id), revealed)
+
+
+@bp.get(f"{PAGE}/rotation")
+@requires(Right.REQUEST_ACCESS)
+def ask_rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """What a rotation does, and how long the old secret is to stay good."""
+    credential = _credential(app_id, credential_id)
+    credentials.refuse_to_rotate(credential)
+    return _ask_rotate(credential, _form_for(credential, RotateForm))
+
+
+@bp.post(f"{PAGE}/rotate")
+@requires(Right.REQUEST_ACCESS)
+def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Make a new secret and show it, this once; the old one stays good for the time that was chosen."""
+    credential = _credential(app_id, credential_id)
+    form = _form_for(credential, RotateForm, typed=True)
+    seen = _moment(form.seen.data or "")
+    if seen is None:
+        raise Conflict("Open the app's page and press Rotate secret there.")
+    if not form.validate():
+        return _ask_rotate(credential, form, status=422)
+    try:
+        with transaction():
+            revealed = lifecycle.rotate(
+                credential,
+                overlap_days=form.overlap_days.data,
+                seen=seen,
+                accepted=_accepted(form),
+                by=current_person(),
+            )
+    except Invalid as refusal:
+        credential = _credential(app_id, credential_id)
+        form = _form_for(credential, RotateForm, typed=True)
+        blame(form, refusal)
+        return _ask_rotate(credential, form, status=422)
+    return _shown(_credential(app_id, credential_id), revealed)
+
+
+@bp.post(f"{PAGE}/end-old-secret")
+@requires(Right.REQUEST_ACCESS)
+def end_old(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Stop the old secret before its time."""
+    credential = _credential(app_id, credential_id)
+    with transaction():
+        lifecycle.end_old_secret(credential, by=current_person())
+    return done(url_for("live.apps.show", app_id=app_id), "The old secret has ended. Only the new one works now.")
+
+
+def _form_for(credential: Credential, kind: type[FlaskForm] = FlaskForm, *, typed: bool = False) -> FlaskForm:
+    """The form with a box to tick for each of the terms that are still to be accepted."""
+    terms = lifecycle.terms_to_accept([credential])[credential.id]
+    boxes = {
+        lifecycle.field_of(one): BooleanField(
+            f"I accept the terms of use of {one.label}", [InputRequired("Tick this box to get the secret.")]
+        )
+        for one in terms
+    }
+    form = type("SecretForm", (kind,), boxes)() if typed else type("SecretForm", (kind,), boxes)(formdata=None)
+    form.terms = {lifecycle.field_of(one): one for one in terms}
+    if isinstance(form, RotateForm):
+        form.overlap_days.choices = _overlaps(credential.plan.overlap_days)
+        if not request.form:
+            form.overlap_days.data = credential.plan.overlap_days
+            form.seen.data = credential.secret_made_at.isoformat() if credential.secret_made_at else ""
+    return form
+
+
+def _overlaps(most: int) -> list[SelectChoice]:
+    """What can be chosen: all that the plan allows, shorter times, and none."""
+    days = [most, *[each for each in USUAL_OVERLAPS if each < most]] if most else []
+    return [
+        *[SelectChoice(each, f"stays good for {each} day{'' if each == 1 else 's'}") for each in days],
+        SelectChoice(0, "stops at once"),
+    ]
+
+
+def _accepted(form: FlaskForm) -> set[int]:
+    return {terms.id for name, terms in form.terms.items() if form[name].data}
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _credential(app_id: int, credential_id: int) -> Credential:
+    """A credential of the person's own app: 404 for an app they can't see, 403 for one that a colleague shares."""
+    person = current_person()
+    app = found(apps.find_app(app_id, seen_by=person))
+    found(app if app.is_visible_to(person) else None)
+    if not app.is_editable_by(person):
+        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
+    return found(credentials.find_credential(credential_id, app=app))
+
+
+def _ask_reveal(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
+    return render("live/secrets/reveal.html", status=status, **_frame(credential), form=form, markdown=rendered)
+
+
+def _ask_rotate(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
+    keeps_older = credentials.keeps_older_secret(credential)
+    return render(
+        "live/secrets/rotate.html",
+        status=status,
+        **_frame(credential),
+        form=form,
+        markdown=rendered,
+        keeps_older=keeps_older,
+    )
+
+
+def _shown(credential: Credential, revealed: Revealed) -> ResponseReturnValue:
+    products = _frame(credential)["products"]
+    samples = credentials.samples_for(credential, current_app.config["PORTICO"].base_url, products)
+    answer = render(
+        "live/secrets/shown.html",
+        fragment="live/secrets/_shown.html",
+        app=credential.app,
+        credential=credential,
+        revealed=revealed,
+        samples=samples,
+    )
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _frame(credential: Credential) -> dict[str, Any]:
+    live = [grant for grant in access.grants_of(credential.app) if grant.is_live]
+    products = [grant.product for grant in live if grant.credential_id == credential.id]
+    return {"app": credential.app, "credential": credential, "products": products}
