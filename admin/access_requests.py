@@ -17,9 +17,21 @@ from admin import request_page as page
 from portal import access, forms
 from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus, ReviewStage
 from portal.accounts import Right, User
-from portal.db import transaction
+from portal.db import now, transaction
 from portal.errors import Invalid
-from portal.web import chosen, current_person, found, kept_file, key_in_url, page_of, render, requires, searched
+from portal.web import (
+    chosen,
+    current_person,
+    found,
+    is_htmx,
+    kept_file,
+    key_in_url,
+    page_of,
+    polled_until,
+    render,
+    requires,
+    searched,
+)
 
 bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
@@ -57,6 +69,18 @@ def index() -> ResponseReturnValue:
 def show(number: str) -> ResponseReturnValue:
     """Everything that is needed to decide one request, and its history."""
     return page.draw(page.find(number))
+
+
+@bp.get("/access-requests/<number:number>/progress")
+@requires(Right.SEE_REQUESTS)
+def progress(number: str) -> ResponseReturnValue:
+    """What has changed on the page since ``seen``: its path, state and history. What is being typed stays (C10)."""
+    asked = page.find(number)
+    if not is_htmx():
+        return page.draw(asked)
+    if request.args.get("seen") == access.mark_of(asked) and polled_until() > now().timestamp():
+        return Response(status=204)
+    return page.draw_progress(asked)
 
 
 @bp.get("/access-requests/<number:number>/files/<key:file_id>")

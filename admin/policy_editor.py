@@ -62,7 +62,7 @@ def operators_shown(attribute: Attribute | None) -> tuple[tuple[str, str], ...]:
 def values_shown(attribute: Attribute) -> list[tuple[str, str]]:
     """The values of a choice with their words."""
     unasked = [(NOT_ASKED, "not asked by the form")] if attribute.may_be_unasked else []
-    return [*((value, value.replace("_", " ")) for value in attribute.values), *unasked]
+    return [*((value, attribute.word_for(value)) for value in attribute.values), *unasked]
 
 
 # --- from rules to cards ---------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ def ask(version_id: int) -> ResponseReturnValue:
             policies.ask_activation(version, by=current_person(), revision=revision())
     except BadPolicy as bad:
         return refused(version_id, bad.findings)
-    return done(page(version), "Somebody else than its author can put it in force now.")
+    return done(page(version), "Somebody who wrote no part of it can put it in force now, and is told by mail.")
 
 
 @bp.post("/policies/<key:version_id>/send-back")
@@ -71,5 +71,7 @@ def copy(version_id: int) -> ResponseReturnValue:
     """A new draft that begins as this version."""
     with transaction():
         source = find(version_id)
-        draft = policies.create_draft(source.rules, name=source.name, product=source.product, by=current_person())
+        draft = policies.create_draft(
+            source.rules, name=source.name, product=source.product, like=source, by=current_person()
+        )
     return done(page(draft), "The draft is made. It changes nothing before it is activated.")

@@ -103,9 +103,9 @@ def _sample() -> Sample:
     """What the page's fields say."""
     sent, sample = request.args, Sample()
     email = sent.get("requester", "").strip()
-    sample.requester = accounts.find_person_by_email(email) if email else None
+    sample.requester = _requester(email) if email else None
     if sample.requester is None:
-        sample.problems.append(f"There is nobody with the address {email}." if email else "Name a requester.")
+        sample.problems.append(_nobody(email) if email else "Name a requester.")
     keys = [key for text in sent.getlist("product") if (key := key_of(text))]
     sample.products = list(catalog.products_with(keys))
     if not sample.products:
@@ -122,6 +122,20 @@ def _sample() -> Sample:
     sample.moment = _moment(sent.get("at", ""), sample.problems)
     _read_answers(sample)
     return sample
+
+
+def _requester(email: str) -> User | None:
+    """Who has this address, as far as it is no news to whoever asks that they are here."""
+    found_, person = accounts.find_person_by_email(email), current_person()
+    if found_ is None or person.may(Right.SEE_USERS) or found_.id == person.id:
+        return found_
+    return found_ if access.has_asked(found_, seen_by=person) else None
+
+
+def _nobody(email: str) -> str:
+    if current_person().may(Right.SEE_USERS):
+        return f"There is nobody with the address {email}."
+    return f"You can see no request of {email}. Name yourself, or somebody whose requests you can see."
 
 
 def _read_answers(sample: Sample) -> None:
@@ -195,7 +209,7 @@ def _traces(trial: Trial) -> list[dict[str, Any]]:
                     "leaves": [
                         {
                             "wanted": words(leaf.leaf),
-                            "found": found_words(leaf.found),
+                            "found": found_words(leaf.found, REGISTRY.get(leaf.leaf.attribute)),
                             "result": leaf.result,
                         }
                         for leaf in told.leaves

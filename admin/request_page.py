@@ -12,9 +12,9 @@ from admin.review_forms import AddStageForm, ApproveForm, AskForm, PassOnForm, R
 from portal import access, accounts, forms
 from portal.access import AccessRequest, RequestKind, ReviewStage, Voice
 from portal.accounts import Right, User
-from portal.db import transaction
+from portal.db import now, transaction
 from portal.errors import Conflict, Invalid
-from portal.web import blame, current_person, done, found, is_htmx, key_in_url, render
+from portal.web import blame, current_person, done, found, is_htmx, key_in_url, polled_until, render
 
 FORMS: dict[str, type[StageForm]] = {
     "approving": ApproveForm,
@@ -58,6 +58,11 @@ def draw(asked: AccessRequest, *, status: int = 200, **given: StageForm) -> Resp
         **_facts(asked, person, voice, in_hand),
         next_up=None if voices else _next_up(asked, person),
     )
+
+
+def draw_progress(asked: AccessRequest) -> ResponseReturnValue:
+    """What of the page moves by itself: none of its forms is among it."""
+    return render("admin/access_requests/_changed.html", asked=asked, **_course(asked, request.args.get("drawn", "")))
 
 
 def act(number: str, name: str, do: Callable[[AccessRequest, Any], str], **called: str) -> ResponseReturnValue:
@@ -130,10 +135,7 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
     stage = voice.stage if voice is not None else None
     mine = {a.stage_id for s in asked.stages for a in s.active_assignees if a.user_id == person.id}
     return {
-        "path": access.path_of(asked),
-        "turn": access.who_can_act(asked),
-        "standings": access.standings_of(asked),
-        "history": access.history_of(asked, inside=True),
+        **_course(asked),
         "questions": access.questions_about(asked),
         "filled": forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
         "earlier": access.earlier_requests(asked, seen_by=person),
@@ -146,6 +148,20 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "signals": access.signals_of(asked),
         "likes": access.similar_decisions(asked, seen_by=person),
         "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],
+    }
+
+
+def _course(asked: AccessRequest, drawn: str | None = None) -> dict[str, Any]:
+    """Where the request stands. ``drawn`` is the mark with which a page that asks for news was loaded."""
+    until, mark = polled_until(anew=drawn is None), access.mark_of(asked)
+    return {
+        "path": access.path_of(asked),
+        "turn": access.who_can_act(asked),
+        "standings": access.standings_of(asked),
+        "history": access.history_of(asked, inside=True),
+        "course": mark,
+        "until": until if asked.is_pending and until > now().timestamp() else None,
+        "drawn": drawn or mark,
     }
 
 

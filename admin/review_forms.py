@@ -22,6 +22,7 @@ from portal import access
 from portal.access import AccessRequest, Narrowing, RequestItem, ReviewStage
 from portal.errors import Invalid
 from portal.web import key_of
+from portal.web.password_again import short
 
 SHORT = Length(max=access.LONGEST_COMMENT)
 READ = "The requester reads it."
@@ -67,7 +68,7 @@ class ApproveForm(StageForm):
     checklist = SelectMultipleField(
         "What has been done", validate_choice=False, widget=ListWidget(), option_widget=CheckboxInput()
     )
-    password = PasswordField("Your password", render_kw={"autocomplete": "current-password"})
+    password = PasswordField("Your password", [short], render_kw={"autocomplete": "current-password"})
     seen = StringField()
 
     def prepare(self, asked: AccessRequest, stage: ReviewStage) -> None:

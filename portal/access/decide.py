@@ -104,9 +104,8 @@ def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") 
 
 def _skip_declined(request: AccessRequest, *, but: Sequence[ReviewStage]) -> None:
     """Ask nobody about products that were all declined; whoever is answering just now has been asked."""
-    standing = {item.product_id for item in request.standing_items}
     for stage in request.stages:
-        if stage.product_ids and standing.isdisjoint(stage.product_ids) and stage not in but:
+        if stage.is_moot and stage not in but:
             skip(stage, ALL_DECLINED)
 
 

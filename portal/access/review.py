@@ -148,6 +148,12 @@ class ReviewStage(Base):
         """Whose vote is used up here: of those who answered, and of those for whom they did (I5)."""
         return {key for review in self.live_reviews for key in (review.reviewer_id, review.principal_id)}
 
+    @property
+    def is_moot(self) -> bool:
+        """Whether every product that it is about was declined, so that nobody has to answer it."""
+        standing = {item.product_id for item in self.request.standing_items}
+        return bool(self.product_ids) and standing.isdisjoint(self.product_ids)
+
     def ask_again(self) -> None:
         """Let the stage wait for exactly those who are asked and have not answered, as long as it is open."""
         answered = self.answered_by

@@ -12,6 +12,7 @@ from portal.access import CartItem, Outlook, Waiting
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment
+from portal.policies import StageSpec
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,30 @@ def foresee(
         items, by=by, app=app, environment=Environment(environment), form_ids=form_ids, answers=answers
     )
     names = [group[0].catalogue.name for group in access.groups(items)]
-    return [
-        Foreseen(name, each, tuple(_step(stages) for stages in each.steps), _in_words(each.waiting))
-        for name, each in zip(names, found, strict=True)
-    ]
+    return [in_words(name, each) for name, each in zip(names, found, strict=True)]
 
 
-def _step(stages: Sequence[Any]) -> dict[str, str]:
-    """Stages that are open side by side, as one step."""
-    names = list(dict.fromkeys(stage.name for stage in stages))
-    becauses = list(dict.fromkeys(stage.because for stage in stages if stage.because))
-    return {"label": " and ".join(names), "detail": " ".join(becauses), "state": "plain"}
+def in_words(catalogue: str, found: Outlook) -> Foreseen:
+    """One outlook as pages show it."""
+    return Foreseen(catalogue, found, _steps(found.steps), _in_words(found.waiting))
+
+
+def _steps(steps: Sequence[Sequence[StageSpec]]) -> tuple[dict[str, str], ...]:
+    """Each step with the stages that are open side by side there, and why."""
+    told = said_once([list(dict.fromkeys(b for stage in step for b in stage.becauses)) for step in steps])
+    names = [" and ".join(dict.fromkeys(stage.name for stage in step)) for step in steps]
+    return tuple({"label": n, "detail": " ".join(t), "state": "plain"} for n, t in zip(names, told, strict=True))
+
+
+def said_once(steps: list[list[str]]) -> list[list[str]]:
+    """The reasons of each step without those that a later step gives as well, or an earlier one has nothing else."""
+    said: set[str] = set()
+    for at, reasons in enumerate(steps):
+        later = {reason for step in steps[at + 1 :] for reason in step}
+        fresh = [reason for reason in reasons if reason not in said]
+        steps[at] = [reason for reason in fresh if reason not in later] or fresh
+        said.update(steps[at])
+    return steps
 
 
 def _in_words(waiting: Waiting | None) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -18,11 +16,22 @@ from portal.errors import Conflict, Invalid
 from portal.forms import Weighed
 from portal.live import asking
 from portal.live.asking import Given
-from portal.web import chosen, current_person, done, found, is_htmx, kept_file, key_in_url, page_of, render, requires
+from portal.web import (
+    chosen,
+    current_person,
+    done,
+    found,
+    is_htmx,
+    kept_file,
+    key_in_url,
+    page_of,
+    polled_until,
+    render,
+    requires,
+)
 
 bp = Blueprint("requests", __name__)
 PAGE_SIZE = 25
-POLLED_FOR = timedelta(minutes=30)
 
 
 class AnswerForm(FlaskForm):
@@ -62,7 +71,7 @@ def progress(number: str) -> ResponseReturnValue:
     asked = _own(number)
     if not is_htmx():
         return _show(asked)
-    if request.args.get("seen") == access.mark_of(asked) and _polled_until() > now().timestamp():
+    if request.args.get("seen") == access.mark_of(asked) and polled_until() > now().timestamp():
         return Response(status=204)
     return _show(asked, fragment="live/requests/_changed.html")
 
@@ -182,7 +191,7 @@ def _show(
 ) -> ResponseReturnValue:
     questions = access.questions_about(asked)
     open_now = sum(each.state is QuestionState.OPEN for each in questions) if asked.is_pending else 0
-    until = _polled_until() if fragment else int((now() + POLLED_FOR).timestamp())
+    until = polled_until(anew=not fragment)
     return render(
         "live/requests/show.html",
         fragment=fragment,
@@ -202,8 +211,3 @@ def _show(
         until=until if asked.is_pending and until > now().timestamp() else None,
         had_questions=key_in_url("asked") is not None,
     )
-
-
-def _polled_until() -> int:
-    """When a page that is left open stops looking for news, so that it does not keep a session alive for ever."""
-    return min(key_in_url("until") or 0, int((now() + POLLED_FOR).timestamp()))

@@ -31,6 +31,7 @@ from portal.policies.editing import (
     may_edit_policy,
     policy_of,
     policy_versions,
+    second_persons,
     send_back,
 )
 from portal.policies.evaluate import BASE_STAGE, RuleTrace, Ruling, WholeRuling, judge
@@ -60,6 +61,7 @@ from portal.policies.versions import (
     PolicyState,
     PolicyVersion,
     StageTemplateRow,
+    broken_stages,
     in_force,
     in_force_with,
     scope_of,
@@ -118,6 +120,7 @@ __all__ = [
     "active_version",
     "anybody_for",
     "ask_activation",
+    "broken_stages",
     "change_draft",
     "create_draft",
     "decide",
@@ -151,6 +154,7 @@ __all__ = [
     "rule_words",
     "save_stage",
     "scope_of",
+    "second_persons",
     "send_back",
     "shipped_policies",
     "source_in_words",

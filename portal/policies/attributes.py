@@ -16,6 +16,28 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 UNLIMITED = 10**12  # the number that stands for "no limit", so that "at least" is true of it
 
 
+# Values as sentences say them, where they are not said as they are written.
+_METHOD_WORDS = {
+    "oauth2_client_credentials": "OAuth 2.0 client credentials",
+    "api_key": "API key",
+    "jwt": "JWT",
+    "basic": "basic authentication",
+    "custom": "custom authentication",
+}
+_WORDS: Mapping[str, Mapping[str, str]] = {
+    "environment": {"dev": "development", "prod": "production"},
+    "exposure": {"internal": "internal data", "customer": "customer data", "sensitive": "sensitive data"},
+    "access_level": {"read": "read only", "write": "read and write", "admin": "administration"},
+    "request.kind": {"break_glass": "emergency access", "plan_change": "a change of plan", "renewal": "a renewal"},
+    "time.weekday": dict(
+        zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
+    ),
+    "product.auth_method": _METHOD_WORDS,
+    "auth_method": _METHOD_WORDS,
+    "requester.roles": {"api_owner": "API owner"},
+}
+
+
 class Kind(StrEnum):
     """What the value of an attribute is."""
 
@@ -71,6 +93,15 @@ class Attribute:
     def may_be_unasked(self) -> bool:
         """Whether the value may be ``NOT_ASKED``, because the form leaves the question out."""
         return self.source is Source.FORM
+
+    def word_for(self, value: str) -> str:
+        """How a sentence says one of the values: "production", not "prod"."""
+        if value == NOT_ASKED and self.may_be_unasked:
+            return "not asked"
+        known = _WORDS.get(self.name, {})
+        if value in known:
+            return known[value]
+        return value.replace("_", " ") if self.kind is Kind.CHOICE or self.name in _WORDS else value
 
     @property
     def said(self) -> str:
@@ -183,7 +214,7 @@ REGISTRY = Registry(
             90,
             "the life of the plan's credentials in days",
         ),
-        _choice("request.kind", "Kind of request", Source.REQUEST, "break_glass", "renewal", "new"),
+        _choice("request.kind", "Kind of request", Source.REQUEST, "break_glass", "renewal", "plan_change", "new"),
         _set("scopes", "Scopes that are asked for", Source.REQUEST, "orders:read", phrase="the scopes", any_case=False),
         _choice("environment", "Environment", Source.REQUEST, "dev", "test", "prod"),
         _choice("auth_method", "Authentication that is asked for", Source.FORM, "none", "jwt", *_METHODS),

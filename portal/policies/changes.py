@@ -17,8 +17,14 @@ from portal.policies.wording import joined
 
 FactsOf = Mapping[str, Any]
 MOST_CHANGES, MOST_TRIALS, MOST_TOLD, MOST_SCOPES = 3, 600, 3, 8
-CALLED = {"dev": "development", "prod": "production"}  # as people say them
-LOWERED = {"access_level": "with {} access", "exposure": "with data exposure {}"}
+LOWERED = {
+    "access_level": {"read": "with read access", "write": "with write access"},
+    "exposure": {
+        "none": "with no data exposed",
+        "internal": "with internal data at most",
+        "customer": "with customer data at most",
+    },
+}
 
 
 # --- edits -----------------------------------------------------------------------------------------------------------
@@ -92,13 +98,13 @@ def possible_changes(
     first = facts[0]
     scopes = [Change(f"scope {s}", f"without scope {s}", {}, s) for s in _delicate_scopes(facts, policies)]
     places = [
-        Change("environment", f"in {CALLED.get(place, place)}", {"environment": place})
+        Change("environment", f"in {REGISTRY['environment'].word_for(place)}", {"environment": place})
         for place in environments
         if place != first.get("environment")
     ]
     lowered = [
-        Change(name, phrase.format(value), {name: value})
-        for name, phrase in LOWERED.items()
+        Change(name, phrases[value], {name: value})
+        for name, phrases in LOWERED.items()
         for value in _lower_values(name, first.get(name))
     ]
     offered = [Change("plan", f"on the plan {name}", values) for name, values in (plans or {}).items()]

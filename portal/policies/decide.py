@@ -60,6 +60,7 @@ class StageSpec:
     position: int
     template: Mapping[str, Any] = field(default_factory=dict)
     product_ids: tuple[int, ...] = ()
+    becauses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,8 +223,8 @@ def _owner_specs(
 
 
 def _spec(need: StageNeed, template: StageTemplate, name: str, ids: tuple[int, ...], plan: Plan) -> StageSpec:
-    because = " ".join(_said(because, plan) for because in need.becauses)
-    return StageSpec(need.key, name[:120], because, need.position, template.as_json(), ids)
+    becauses = tuple(_said(because, plan) for because in need.becauses)
+    return StageSpec(need.key, name[:120], " ".join(becauses), need.position, template.as_json(), ids, becauses)
 
 
 def _said(because: str, plan: Plan) -> str:

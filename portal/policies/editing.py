@@ -1,7 +1,7 @@
 """Changing policies: a draft, the check, the request to activate, and the second person who does (C49, C51, C137).
 
-A draft changes nothing. Whoever wrote it cannot put it in force; somebody else with the right can, after a look at what
-it would have changed. The version before retires in the same transaction, and a partial unique index has the last word.
+A draft changes nothing. Whoever wrote any of it cannot put it in force; somebody else with the right can, after a look
+at what it would have changed. The version before retires in the same transaction, and a partial unique index has the last word.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from portal import catalog
-from portal.accounts import Right, User
+from portal.accounts import ROLE_RIGHTS, Right, User, people_with_role
 from portal.catalog import ApiProduct, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -78,7 +78,14 @@ def may_edit_policy(product: ApiProduct | None, person: User) -> bool:
 
 def may_activate(version: PolicyVersion, person: User) -> bool:
     """Whether this person could be the second one."""
-    return may_edit_policy(version.product, person) and version.author_id != person.id
+    return may_edit_policy(version.product, person) and not version.is_written_by(person)
+
+
+def second_persons(version: PolicyVersion) -> list[User]:
+    """Everybody who could put this version in force: with the right to, and without a part in its text."""
+    roles = [role for role, rights in ROLE_RIGHTS.items() if rights & {Right.EDIT_POLICIES, Right.EDIT_PRODUCTS}]
+    people = {person.id: person for role in roles for person in people_with_role(role)}
+    return [person for key, person in sorted(people.items()) if person.active and may_activate(version, person)]
 
 
 def findings_in(rules: Mapping[str, Any] | Policy, product: ApiProduct | None = None) -> list[Finding]:
@@ -126,9 +133,13 @@ def create_draft(
     name: str = "",
     note: str = "",
     product: ApiProduct | None = None,
+    like: PolicyVersion | None = None,
     by: User,
 ) -> PolicyVersion:
-    """A new draft with these rules, or without any. It may hold mistakes: it changes nothing before it is activated."""
+    """A new draft with these rules, or without any. It may hold mistakes: it changes nothing before it is activated.
+
+    ``like`` is the version that it begins as. Who wrote one that nobody has seconded is no second person here either.
+    """
     _need_to_edit(product, by)
     scope = scope_of(product.id if product is not None else None)
     last = db.session.scalar(select(func.max(PolicyVersion.number)).where(PolicyVersion.scope == scope))
@@ -142,6 +153,7 @@ def create_draft(
         rules=written,
         content_hash=content_hash(written),
         author_id=by.id,
+        writers=sorted({by.id, *(like.writers if like is not None and not like.was_seconded else ())}),
     )
     db.session.add(draft)
     _flush("Somebody else began a draft at this moment. Try again.")
@@ -175,7 +187,7 @@ def change_draft(
     if (draft.name, draft.note, draft.rules) != (*wanted, written):
         before = _summary(draft)
         if draft.rules != written:
-            draft.author_id = by.id  # whoever wrote what it says now cannot be the second person
+            draft.note_writer(by)  # whoever wrote any of it cannot be the second person
         draft.name, draft.note = wanted
         draft.rules, draft.content_hash = written, content_hash(written)
         db.session.flush()
@@ -217,8 +229,8 @@ def activate(version: PolicyVersion, *, by: User, revision: int, in_place_of: in
     ``in_place_of`` is the version that was in force on the screen (None: none): what was shown is compared with it.
     """
     waiting = _locked(version, by, revision)
-    if waiting.author_id == by.id:
-        raise NotAllowed("It takes a second person to put a policy in force: somebody else than its author.")
+    if waiting.is_written_by(by):
+        raise NotAllowed("It takes a second person to put a policy in force: somebody who wrote no part of it.")
     _refuse_mistakes(waiting)
     former = db.session.scalars(
         select(PolicyVersion)
@@ -317,5 +329,6 @@ __all__ = [
     "may_edit_policy",
     "policy_of",
     "policy_versions",
+    "second_persons",
     "send_back",
 ]

@@ -1,7 +1,8 @@
 """Policies as they are stored: drafts, the versions that were in force, and the one that is.
 
 A version never changes once somebody has asked for it to be checked; whoever wants something else makes a new draft. It
-takes a second person to put a version in force, one who wrote no text of it (C137). Requests keep the version by which they were judged (C51).
+takes a second person to put a version in force, one who wrote no text of it (C137). Requests keep the version by which
+they were judged (C51).
 """
 
 from __future__ import annotations

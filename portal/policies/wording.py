@@ -25,13 +25,10 @@ VERBS: dict[Operator, tuple[str, str]] = {
     Operator.WITHIN_HOURS: ("is {}", "is not {}"),
     Operator.IN_NETWORK: ("is in {}", "is not in {}"),
 }
-NAMES_OF_DAYS = dict(
-    zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
-)
 
 
 def words(node: Node, registry: Registry = REGISTRY) -> str:
-    """A condition as a clause: "the environment is prod and the data exposure is customer or sensitive"."""
+    """A condition as a clause: "the environment is production and the data exposure is customer data"."""
     return _said(node, registry, negated=False, inner=False)
 
 
@@ -47,8 +44,8 @@ def rule_words(
     return f"Always: {then}." if when == "always" else f"If {when}, {then}."
 
 
-def found_words(value: Any) -> str:
-    """A found value as a trace shows it."""
+def found_words(value: Any, attribute: Attribute | None = None) -> str:
+    """A found value as a trace shows it, in the words of its attribute."""
     if value is None:
         return "not known"
     if value == NOT_ASKED:
@@ -56,7 +53,9 @@ def found_words(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple | set | frozenset):
-        return joined(sorted(map(str, value)), "and") or "none"
+        return joined(sorted(found_words(each, attribute) for each in value), "and") or "none"
+    if isinstance(value, str) and attribute is not None:
+        return attribute.word_for(value)
     return "unlimited" if value == UNLIMITED else str(value)
 
 
@@ -89,17 +88,17 @@ def _leaf_said(leaf: Leaf, attribute: Attribute, negated: bool) -> str:
         holds = (leaf.operator is Operator.IS_TRUE) is not negated
         return attribute.said if holds else f"it is not so that {attribute.said}"
     verb = VERBS[leaf.operator][negated]
-    return f"{attribute.said} {verb.format(_wanted_said(leaf.wanted))}"
+    return f"{attribute.said} {verb.format(_wanted_said(leaf.wanted, attribute))}"
 
 
-def _wanted_said(wanted: Any) -> str:
+def _wanted_said(wanted: Any, attribute: Attribute) -> str:
     if isinstance(wanted, Hours):
         return _hours_said(wanted)
     if isinstance(wanted, tuple):
-        return joined([_wanted_said(value) for value in wanted], "or")
+        return joined([_wanted_said(value, attribute) for value in wanted], "or")
     if isinstance(wanted, int | float):
         return f"{wanted:,}"
-    return "not asked" if wanted == NOT_ASKED else str(wanted)
+    return attribute.word_for(str(wanted))
 
 
 def _hours_said(hours: Hours) -> str:
@@ -109,5 +108,5 @@ def _hours_said(hours: Hours) -> str:
         return span
     places = [WEEKDAYS.index(day) for day in hours.days]
     in_a_row = len(places) > 2 and places == list(range(places[0], places[-1] + 1))
-    days = [NAMES_OF_DAYS[day] for day in hours.days]
+    days = [REGISTRY["time.weekday"].word_for(day) for day in hours.days]
     return f"{span} from {days[0]} to {days[-1]}" if in_a_row else f"{span} on {joined(days, 'or')}"

@@ -99,4 +99,6 @@ def _locked(change: ProposedChange) -> ProposedChange:
 
 def _need_second(change: ProposedChange, by: User) -> None:
     if not may_confirm(change, by):
-        raise NotAllowed("It takes a second person: somebody with the right, who neither asked for this nor gains by it.")
+        raise NotAllowed(
+            "It takes a second person: somebody with the right, who neither asked for this nor gains by it."
+        )

@@ -17,6 +17,7 @@ from portal.web.observe import register_observation
 from portal.web.operations import bp as operations
 from portal.web.operations import count_requests
 from portal.web.person import current_person
+from portal.web.polling import polled_until
 from portal.web.step_up import step_up
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "operations",
     "page_of",
     "page_url",
+    "polled_until",
     "public",
     "register_converters",
     "register_error_pages",

@@ -93,8 +93,8 @@ def test_lower_answers_are_told_last():
     rules = policy(rule("a", leaf("exposure", "one_of", ["customer", "sensitive"]), "security"))
 
     assert nearest(rules, plain(plan__auto_approve=True, exposure="customer")) == [
-        "with data exposure internal",
-        "with data exposure none",
+        "with internal data at most",
+        "with no data exposed",
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from portal.policies.attributes import UNLIMITED
+from portal.policies.attributes import REGISTRY, UNLIMITED
 from portal.policies.conditions import Fault, parse
 from portal.policies.shipped import shipped_policies
 from portal.policies.wording import found_words, joined, rule_words, words
@@ -24,10 +24,10 @@ def said(raw):
 @pytest.mark.parametrize(
     ("raw", "clause"),
     [
-        (PROD, "the environment is prod"),
-        ({"not": PROD}, "the environment is not prod"),
-        ({"not": {"not": PROD}}, "the environment is prod"),
-        (SENSITIVE, "the data exposure is customer or sensitive"),
+        (PROD, "the environment is production"),
+        ({"not": PROD}, "the environment is not production"),
+        ({"not": {"not": PROD}}, "the environment is production"),
+        (SENSITIVE, "the data exposure is customer data or sensitive data"),
         (leaf("exposure", "equals", "not_asked"), "the data exposure is not asked"),
         (leaf("exposure", "is_asked"), "the form asks for the data exposure"),
         ({"not": leaf("exposure", "is_asked")}, "the form does not ask for the data exposure"),
@@ -35,12 +35,15 @@ def said(raw):
         (leaf("scopes", "contains", "pii:read"), "the scopes contain pii:read"),
         (leaf("scopes", "only_of", ["a", "b", "c"]), "the scopes are only a, b or c"),
         (leaf("plan.auto_approve", "is_false"), "it is not so that the plan approves by itself"),
-        ({"all": [PROD, SENSITIVE]}, "the environment is prod and the data exposure is customer or sensitive"),
+        (
+            {"all": [PROD, SENSITIVE]},
+            "the environment is production and the data exposure is customer data or sensitive data",
+        ),
         (
             {"any": [PROD, {"all": [TEST, SENSITIVE]}]},
-            "the environment is prod or (the environment is test and the data exposure is customer or sensitive)",
+            "the environment is production or (the environment is test and the data exposure is customer data or sensitive data)",
         ),
-        ({"not": {"any": [PROD, TEST]}}, "the environment is not prod and the environment is not test"),
+        ({"not": {"any": [PROD, TEST]}}, "the environment is not production and the environment is not test"),
         (leaf("time.local", "within_hours", OFFICE), "the time at the product's place is within 08:00 to 18:00"),
         (
             {"not": leaf("time.local", "within_hours", {**OFFICE, "days": ["mon", "tue", "wed", "thu", "fri"]})},
@@ -72,7 +75,7 @@ def test_a_rule_is_a_sentence():
     rules = {rule.key: rule for rule in shipped_policies()["standard-paths"].policy.rules}
     manager = shipped_policies()["pm-infosec-it"].policy.rules[0]
 
-    assert rule_words(rules["production"]) == "If the environment is prod, Owner and Security must answer."
+    assert rule_words(rules["production"]) == "If the environment is production, Owner and Security must answer."
     assert rule_words(rules["open-production"]).endswith("is none, it is denied.")
     assert rule_words(manager) == "Always: the owner need not be asked."
 
@@ -93,6 +96,24 @@ def test_a_rule_is_a_sentence():
 )
 def test_a_found_value_in_words(value, told):
     assert found_words(value) == told
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "told"),
+    [
+        ("environment", "prod", "production"),
+        ("environment", "test", "test"),
+        ("auth_method", "oauth2_client_credentials", "OAuth 2.0 client credentials"),
+        ("auth_method", "not_asked", "not asked"),
+        ("request.kind", "break_glass", "emergency access"),
+        ("time.weekday", "wed", "Wednesday"),
+        ("requester.roles", ["security_reviewer", "api_owner"], "API owner and security reviewer"),
+        ("product.category", "big_data", "big_data"),
+        ("plan.quota", 3, "3"),
+    ],
+)
+def test_values_are_said_in_the_words_of_their_attribute(attribute, value, told):
+    assert found_words(value, REGISTRY[attribute]) == told
 
 
 @pytest.mark.parametrize(

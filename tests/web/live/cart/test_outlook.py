@@ -8,6 +8,7 @@ from portal import access
 from portal.access import AccessRequest
 from portal.accounts import RoleName
 from portal.db import db, now, transaction
+from portal.live.outlook import said_once
 from tests.support.builders import (
     demanding,
     fill_cart,
@@ -50,6 +51,30 @@ def test_the_cart_names_the_stages_in_their_order_and_why(browser, person):
     assert "The plan needs the approval" in page.text("#outlook") or "Gold needs" in page.text("#outlook")
     assert "It is the rule." in page.text("#outlook")
     assert "3 answers are needed, in this order" in page.text("#outlook")
+
+
+def test_each_reason_is_said_once(browser, person):
+    make_policy(demanding("owner", "security", "legal"), order=[["owner"], ["security"], ["legal"]])
+    cart_of(person, auto_approve=True)
+
+    page = browser(person).get("/cart")
+
+    assert page.texts("#outlook .step-label") == ["Owner", "Security", "Legal"]
+    assert page.text("#outlook").count("It is the rule.") == 1
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([["plan", "rule"], ["rule"]], [["plan"], ["rule"]]),
+        ([["rule"], ["rule"]], [["rule"], []]),
+        ([["a", "b"], ["b", "c"], ["c"]], [["a"], ["b"], ["c"]]),
+        ([["a"], ["a", "b"], ["a"]], [["a"], ["b"], []]),
+        ([], []),
+    ],
+)
+def test_a_reason_stands_where_it_is_the_only_one(steps, told):
+    assert said_once(steps) == told
 
 
 def test_it_follows_the_environment_without_a_reload_and_with_one(browser, person):

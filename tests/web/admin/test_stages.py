@@ -1,0 +1,69 @@
+"""Review stages in the Admin Portal: made, changed, set back, and flagged when nobody could answer them."""
+
+import pytest
+
+from portal import policies
+from portal.accounts import RoleName
+from portal.db import transaction
+from portal.policies import PolicyState
+from tests.service.policies.drafts import a_rule, activated
+from tests.support.builders import make_group, make_user
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture
+def admin():
+    return make_user(RoleName.ADMINISTRATOR, name="Noor")
+
+
+@pytest.fixture
+def security():
+    return make_user(RoleName.SECURITY_REVIEWER, name="Hana")
+
+
+def test_C121_a_stage_is_made_with_people_times_and_quorum(browser, admin):
+    make_group("privacy", make_user())
+
+    page = browser(admin).get("/admin/").follow("Review stages").follow("New stage")
+    page = page.press(
+        "Make the stage",
+        **{"Name": "Privacy", "Key": "privacy", "Step": "2", "sources": ["group:privacy"], "Due after": "24"},
+    )
+
+    template = policies.stage_templates()["privacy"]
+    assert "The stage Privacy is made." in page.text("main")
+    assert template.times.due_hours == 24
+    assert template.sources == ({"kind": "group", "key": "privacy"},)
+
+
+def test_a_stage_that_cannot_be_is_refused_in_words_and_kept_on_the_page(browser, admin):
+    page = browser(admin).get("/admin/stages/new")
+    page = page.press("Make the stage", Name="Nobody's", Key="nobody", sources=["owners"], **{"Ends after": "1"})
+
+    assert page.status == 422
+    assert "must follow each other" in page.text("main form")
+    assert page.field("Name")["value"] == "Nobody's"
+
+
+def test_a_shipped_stage_is_changed_and_set_back(browser, admin, security):
+    page = browser(admin).get("/admin/stages/security")
+    page = page.press("Save changes", **{"Name": "Information security", "Reviewers prove again who they are": True})
+    assert policies.stage_templates()["security"].step_up
+    assert "Information security" in page.text("h1")
+
+    page = page.press("Set back", within="#confirm-remove")
+
+    assert page.text("h1") == "Security"
+
+
+def test_stages_that_nobody_can_answer_are_flagged(browser, admin, security):
+    version = activated(a_rule())
+    with transaction():
+        security.active = False
+
+    page = browser(admin).get("/admin/policies")
+
+    assert "Nobody can answer a stage" in page.text("main")
+    assert "Nobody at present" in browser(admin).get("/admin/stages").text("#stage-security")
+    assert version.state is PolicyState.ACTIVE
