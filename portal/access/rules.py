@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 from portal.access.cart import common_plans, groups, listed, offered
 from portal.access.ending import end_expired
 from portal.access.holdings import changing, held_by
-from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem
+from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestKind
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment, Offer, Plan
@@ -84,6 +84,7 @@ def allowance_left(plan: Plan, *, by: User) -> int | None:
         .where(
             AccessRequest.requester_id == by.id,
             AccessRequest.plan_id == plan.id,
+            AccessRequest.kind != RequestKind.RENEWAL,  # who only goes on takes nothing more
             AccessRequest.submitted_at > now() - timedelta(days=plan.allowance_days),
         )
     )

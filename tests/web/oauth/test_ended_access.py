@@ -157,3 +157,45 @@ def test_a_secret_that_was_never_revealed_opens_nothing_and_a_rotated_one_stops(
 
     program.secret = old
     assert refused(program, token)
+
+
+@pytest.mark.parametrize("ends", ["credential", "access"])
+def test_C157_access_stops_at_the_second_it_ends_with_no_worker(app, ends):
+    program = make_program(app, credential_lifetime_days=10)
+    token = program.access_token()
+    (grant,) = access.grants_from(program.request)
+    with transaction():
+        end = now().replace(microsecond=0) + timedelta(minutes=5)
+        grant.ends_at = end
+        if ends == "credential":
+            program.request.credential.expires_at = end
+
+    with time_machine.travel(end - timedelta(milliseconds=1), tick=False) as clock:
+        assert works(program, token)
+        clock.move_to(end)
+        errors = ("invalid_client",) if ends == "credential" else ("unauthorized_client",)
+        assert refused(program, token, *errors)
+        (grant,) = access.grants_from(program.request)
+        assert grant.state is access.GrantState.ACTIVE  # nobody has come by yet, and nobody needed to
+
+
+def test_C157_a_token_never_outlives_the_access(app):
+    program = make_program(app, credential_lifetime_days=10)
+    (grant,) = access.grants_from(program.request)
+    with transaction():
+        grant.ends_at = now() + timedelta(seconds=90)
+
+    assert program.token().json["expires_in"] <= 90
+
+
+def test_C76_a_renewed_access_goes_on_with_the_same_secret_and_the_same_token(app):
+    with time_machine.travel(now() - timedelta(days=5), tick=False) as clock:
+        program = make_program(app, credential_lifetime_days=10)
+        clock.shift(timedelta(days=10) - timedelta(minutes=10))
+        token = program.access_token()
+        with transaction():
+            access.renew(program.request.credential, by=program.request.requester, days=(30, 14, 7, 1))
+
+        assert works(program, token)
+        clock.shift(timedelta(minutes=11))  # past the old end
+        assert works(program)
