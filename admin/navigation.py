@@ -22,6 +22,7 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
         [
             ("Access Requests", "admin.access_requests.index", Right.SEE_REQUESTS),
             ("Apps", "admin.apps.index", Right.SEE_APPS),
+            ("Access", "admin.grants.index", Right.SEE_APPS),
             ("Access use", "admin.usage.index", Right.SEE_APPS),
             ("Users", "admin.users.index", Right.SEE_USERS),
             ("Organisations", "admin.organisations.index", Right.SEE_USERS),
@@ -53,7 +54,13 @@ MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
             ("Outbox", "admin.outbox.index", Right.SEE_MESSAGES),
         ],
     ),
-    ("Record", [("Audit", "admin.audit.index", Right.SEE_AUDIT)]),
+    (
+        "Record",
+        [
+            ("Audit", "admin.audit.index", Right.SEE_AUDIT),
+            ("Leaked secrets", "admin.leaks.index", Right.SEE_LEAKS),
+        ],
+    ),
 ]
 
 

@@ -6,17 +6,19 @@ from typing import Any
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import BooleanField, RadioField, SelectField, StringField, TextAreaField
+from wtforms import BooleanField, HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
+from admin.changes import WAITS, four_eyes
 from admin.choosing import choice_context
 from admin.fields import EditForm, Lines, WholeNumber
-from portal import access, catalog, events
+from portal import access, catalog, events, lifecycle, proposals
 from portal.accounts import Right
-from portal.catalog import PERIODS, Plan, PlanState
+from portal.catalog import PERIODS, LeakAction, Plan, PlanState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
+from portal.proposals import ProposedChange
 from portal.web import blame, current_person, done, found, render, requires
 
 bp = Blueprint("plans", __name__)
@@ -38,6 +40,16 @@ class PlanForm(EditForm):
     rate_seconds = WholeNumber("Rate limit seconds", [InputRequired("Enter a number of seconds.")], default=1)
     credential_lifetime_days = WholeNumber("Credential lifetime")
     token_lifetime_seconds = WholeNumber("Token lifetime", [InputRequired("Enter a number of seconds.")], default=3600)
+    rotate_every_days = WholeNumber("Rotate secrets every")
+    overlap_days = WholeNumber("Overlap", [InputRequired("Enter a number of days.")], default=7)
+    leak_action = SelectField(
+        "When a secret leaks",
+        choices=[
+            SelectChoice(LeakAction.REVOKE.value, "revoke the credential with its access"),
+            SelectChoice(LeakAction.ROTATE.value, "stop the secret, its owner makes a new one"),
+        ],
+        default=LeakAction.REVOKE.value,
+    )
     scopes = Lines("Scopes")
     auto_approve = BooleanField("Auto approve access request")
     reason_required = BooleanField("A reason is required")
@@ -47,6 +59,7 @@ class PlanForm(EditForm):
         "State", choices=[SelectChoice(s.value, s.value.capitalize()) for s in PlanState], default=PlanState.ACTIVE
     )
     sure = BooleanField("Yes, retire this plan")
+    shown = HiddenField()
 
     def keep_approval(self, auto_approve: bool) -> None:
         """For people who may not set it, the box is closed and not sent: what is stored stays."""
@@ -85,11 +98,12 @@ def create() -> ResponseReturnValue:
         return _new(form, status=422)
     try:
         with transaction():
-            plan = catalog.create_plan(form.terms, by=current_person())
+            plan, waits = proposals.create_plan(form.terms, by=current_person(), four_eyes=four_eyes())
     except (Conflict, Invalid) as refusal:
         blame(form, refusal)
         return _new(form, status=409 if isinstance(refusal, Conflict) else 422)
-    return done(url_for("admin.plans.show", plan_id=plan.id), "The plan is made. Put it into a catalogue to offer it.")
+    told = f"The plan is made. Put it into a catalogue to offer it.{_that_waits(waits)}"
+    return done(url_for("admin.plans.show", plan_id=plan.id), told)
 
 
 @bp.get("/plans/<key:plan_id>")
@@ -113,13 +127,19 @@ def save(plan_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             values = {name: value for name, value in form.terms.items() if name in form.touched()}
-            catalog.change_plan(plan, values, by=current_person(), version=form.seen_version)
+            was = plan.state
+            changed, waits = proposals.change_plan(
+                plan, values, by=current_person(), version=form.seen_version, four_eyes=four_eyes()
+            )
+            if changed.state is PlanState.RETIRED and was is not PlanState.RETIRED:
+                access.refuse_unseen(changed, form.shown.data or "")
+                lifecycle.tell_plan_ended(changed, by=current_person())
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(plan_id), form, status=422)
     except Conflict as stale:
         return _show(_find(plan_id), form, problem=stale.message, status=409)
-    return done(url_for("admin.plans.show", plan_id=plan_id), "The changes are saved.")
+    return done(url_for("admin.plans.show", plan_id=plan_id), f"The changes are saved.{_that_waits(waits)}")
 
 
 def _new(form: PlanForm, *, status: int = 200) -> ResponseReturnValue:
@@ -138,6 +158,7 @@ def _show(plan: Plan, form: PlanForm, *, problem: str = "", status: int = 200) -
         form=form,
         problem=problem,
         last=events.subject_history(plan)[-1:] if problem else None,
+        change=proposals.waiting_about(plan),
         catalogues=catalog.catalogues_with(plan),
         product_count=catalog.products_on_plans().get(plan.id, 0),
         app_count=access.apps_with_access_to(plan),
@@ -147,13 +168,23 @@ def _show(plan: Plan, form: PlanForm, *, problem: str = "", status: int = 200) -
     )
 
 
+def _that_waits(change: ProposedChange | None) -> str:
+    return f" It does not approve by itself yet. {WAITS}" if change is not None else ""
+
+
 def _must_be_sure(plan: Plan, form: PlanForm) -> bool:
-    """Whether to ask once more, since apps would lose what they have."""
+    """Whether to ask once more, since apps would lose what they have; the form brings back what was shown of that."""
     ends_access = form.state.data == PlanState.RETIRED and plan.state is not PlanState.RETIRED
-    if not ends_access or form.sure.data or not (losing := access.apps_with_access_to(plan)):
+    impact = access.impact_of(plan) if ends_access else None
+    if impact is None or not impact.apps or (form.sure.data and form.shown.data == impact.mark):
         return False
-    apps = "1 app loses" if losing == 1 else f"{losing} apps lose"
-    form.sure.errors = [f"{apps} access at once when this plan is retired. Tick this box if that is what you want."]
+    changed = bool(form.sure.data)
+    form.shown.data, form.sure.data = impact.mark, False
+    form.sure.errors = [
+        f"{'This has changed meanwhile. ' if changed else ''}{impact.in_words} "
+        f"{'It loses' if impact.apps == 1 else 'They lose'} access at once when this plan is retired. "
+        "Tick this box if that is what you want."
+    ]
     return True
 
 

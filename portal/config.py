@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     site_name: str = "Portico"
     demo: bool = False
     testing: bool = False
+    four_eyes: bool = False
 
     mail_server: str = ""
     mail_port: int = Field(25, ge=1, le=65535)
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     signing_algorithm: Literal["ES256", "RS256"] = "ES256"
     signing_key_days: int = Field(0, ge=0)
     encryption_key: str = ""
+    leak_reporters_file: Path | None = None
 
     instance_dir: Path = Path("instance")
     log_format: Literal["console", "json"] = "console"

@@ -30,6 +30,7 @@ class Right(StrEnum):
     DECIDE_REQUESTS = "decide access requests when it is one's turn"
     SEE_APPS = "see developer apps"
     REVOKE_ACCESS = "revoke access and credentials"
+    SEE_LEAKS = "see reports of leaked secrets"
     SEE_CATALOGUE = "see products, plans and catalogues, drafts included"
     EDIT_PRODUCTS = "create and edit products and catalogues"
     EDIT_PLANS = "create and edit plans"
@@ -48,6 +49,7 @@ _SEE_EVERYTHING = {
     Right.SEE_REQUESTS,
     Right.SEE_ALL_REQUESTS,
     Right.SEE_APPS,
+    Right.SEE_LEAKS,
     Right.SEE_CATALOGUE,
     Right.SEE_USERS,
     Right.SEE_MESSAGES,
@@ -64,6 +66,7 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.SEE_REQUESTS,
             Right.DECIDE_REQUESTS,
             Right.SEE_APPS,
+            Right.SEE_LEAKS,
             Right.REVOKE_ACCESS,
             Right.SEE_CATALOGUE,
             Right.EDIT_PRODUCTS,
@@ -72,7 +75,7 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
         }
     ),
     RoleName.PLAN_MANAGER: frozenset({Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}),
-    RoleName.SECURITY_REVIEWER: _REVIEW,
+    RoleName.SECURITY_REVIEWER: _REVIEW | {Right.SEE_LEAKS},
     RoleName.REVIEWER: _REVIEW,
     RoleName.AUDITOR: frozenset(_SEE_EVERYTHING),
     RoleName.ADMINISTRATOR: frozenset(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from portal.accounts import Right, User
 from portal.catalog import fields
-from portal.catalog.models import Plan, PlanState
-from portal.catalog.storing import changes, locked, need, new_values, refuse_taken, store
+from portal.catalog.models import LeakAction, Plan, PlanState
+from portal.catalog.storing import changes, locked, need, new_values, refuse_taken, set_end, store
+from portal.errors import Invalid
 from portal.events import EventKind, record
 
 DESCRIPTION_LENGTH = 20_000
@@ -22,6 +24,9 @@ PLAN_FIELDS: dict[str, fields.Check] = {
     "rate_seconds": fields.number("The rate limit's seconds", most=86_400),
     "credential_lifetime_days": fields.number("The credential's lifetime in days", most=36_500, optional=True),
     "token_lifetime_seconds": fields.number("The token's lifetime in seconds", least=60, most=86_400),
+    "rotate_every_days": fields.number("The days after which a secret is rotated", most=3_650, optional=True),
+    "overlap_days": fields.number("The overlap in days", least=0, most=90),
+    "leak_action": fields.one_of(LeakAction, "When a secret leaks"),
     "scopes": fields.scope_names,
     "auto_approve": fields.truth,
     "reason_required": fields.truth,
@@ -40,6 +45,7 @@ def create_plan(values: Mapping[str, Any], *, by: User | None) -> Plan:
     if given.get("auto_approve"):
         _need_auto_approve(by)
     plan = Plan(**given)
+    _refuse_endless_overlap(plan)
     store(plan)
     record(EventKind.PLAN_CREATED, subject=plan, by=by, after=given)
     return plan
@@ -56,13 +62,28 @@ def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, versi
     if "auto_approve" in after:
         _need_auto_approve(by)
     refuse_taken(Plan, after, plan)
+    if after.get("state") is PlanState.ACTIVE and plan.retires_on is not None:
+        before["retires_on"], after["retires_on"] = plan.retires_on, None  # what was announced is off
     for field, value in after.items():
         setattr(plan, field, value)
+    _refuse_endless_overlap(plan)
     if after:
         store(plan)
         record(EventKind.PLAN_CHANGED, subject=plan, by=by, before=before, after=after)
     return plan
 
 
+def set_plan_end(plan: Plan, on: date | None, successor: Plan | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Set the day on which a locked plan is retired and what takes its place; what that changed, before and after."""
+    return set_end(plan, on, successor)
+
+
 def _need_auto_approve(by: User | None) -> None:
     need(Right.SET_AUTO_APPROVE, by, "Only plan managers and administrators can let a plan approve by itself.")
+
+
+def _refuse_endless_overlap(plan: Plan) -> None:
+    """Raise Invalid for an old secret that would stay good until the next rotation: it would never be gone."""
+    overlap = Plan.__table__.c.overlap_days.default.arg if plan.overlap_days is None else plan.overlap_days
+    if plan.rotate_every_days is not None and overlap >= plan.rotate_every_days:
+        raise Invalid("The overlap must be shorter than the time between two rotations.", field="overlap_days")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from portal import access
-from portal.access import HELD_STATES, AccessRequest, Grant, ReviewStage, StageAssignee, StageState
+from portal.access import HELD_STATES, AccessRequest, Grant, RequestKind, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.catalog import AuthMethod
 from portal.config import Settings
@@ -16,7 +16,8 @@ from portal.events import Draft, EventKind
 from portal.mail.deciding import DecidingMails
 from portal.mail.emergency import EmergencyMails
 from portal.mail.expiry import ExpiryMails
-from portal.mail.lateness import LateMails
+from portal.mail.lateness import LateMails, told
+from portal.mail.leaks import LeakMails
 from portal.mail.leaving import LeavingMails
 from portal.mail.seconding import SecondingMails
 from portal.mail.secrets import SecretMails
@@ -34,6 +35,7 @@ class Composer:
         self._deciding = deciding = DecidingMails(self)
         self._emergency = EmergencyMails(self, late)
         leaving = LeavingMails(self)
+        self._leaks = leaks = LeakMails(self)
         secrets = SecretMails(self, claim_days=settings.unclaimed_revoke_days - settings.unclaimed_remind_days)
         seconding = SecondingMails(self)
         expiry = ExpiryMails(self, settings.notice_days)
@@ -50,6 +52,7 @@ class Composer:
             EventKind.CREDENTIAL_CLAIM_REMINDED: secrets.unclaimed,
             EventKind.CREDENTIAL_ROTATION_REMINDED: secrets.to_rotate,
             EventKind.CREDENTIAL_SECRET_STOPPED: secrets.stopped,
+            EventKind.SECRET_LEAKED: leaks.leaked,
             EventKind.REVIEWER_ASKED: self._asked,
             EventKind.STAGE_REMINDED: late.reminded,
             EventKind.STAGE_ESCALATED: late.escalated,
@@ -76,6 +79,8 @@ class Composer:
 
     def drafts(self, kind: EventKind, subject: Any, reason: str, by: Any) -> Iterable[Draft]:
         """The mails that follow from this event; most have none."""
+        if self._leaks.tell_all_about(kind, reason, by):
+            return []
         writer = self._emergency.writer_for(kind, subject) or self._writers.get(kind)
         return writer(subject, reason, by) if writer is not None else []
 
@@ -122,13 +127,15 @@ class Composer:
     def _approved(self, request: AccessRequest, reason: str, by: Any) -> list[Draft]:
         automatic, credential = request.auto_approved and by is None, request.credential
         is_new = credential is None or credential.state is CredentialState.PENDING_REVEAL
+        renewed = _new_end(request) if request.kind is RequestKind.RENEWAL and not is_new else ""
         values = {
             **_about(request),
             "automatic": "yes" if automatic else "",
             "comment": "" if automatic else reason,
             "credential": "an API key" if request.auth_method is AuthMethod.API_KEY else "an OAuth client",
             "to_reveal": "yes" if is_new else "",
-            "extended": credential.client_id if credential is not None and not is_new else "",
+            "extended": credential.client_id if credential is not None and not is_new and not renewed else "",
+            "renewed": renewed,
             "link": f"{self.base_url}/apps/{request.app_id}",
         }
         return [self.compose("approve", request.requester, values)]
@@ -184,6 +191,12 @@ def _about(request: AccessRequest) -> dict[str, str]:
         "products": ", ".join(product.name for product in request.products),
         "plan": str(request.terms.get("plan") or request.plan.display_name),
     }
+
+
+def _new_end(request: AccessRequest) -> str:
+    """Until when renewed access goes on: to the first of its ends."""
+    ends = [grant.ends_at for grant in access.grants_from(request) if grant.ends_at is not None]
+    return f"until {told(min(ends))}" if ends else "without an end"
 
 
 def _terms(request: AccessRequest) -> str:

@@ -7,6 +7,7 @@ from portal.credentials import BadEncryptionKey, BadSigningKey, load_signing_key
 from portal.oauth import documents
 from portal.oauth.endpoints import EXTENSION
 from portal.oauth.failures import failures_for
+from portal.oauth.leaks import reporters_in
 from portal.oauth.server import Server
 from portal.oauth.uses import Uses
 from portal.web.machines import Portico
@@ -29,6 +30,7 @@ def set_up(app: Portico, settings: Settings) -> None:
     failures = failures_for(settings.token_limit, settings.rate_limit_storage)
     app.extensions[EXTENSION] = {
         "server": Server(issuer=settings.base_url, keys=keys, failures=failures, uses=Uses(app)),
+        "reporters": reporters_in(settings.leak_reporters_file),
         "keys": documents.KeySet(),
         "metadata": documents.document(documents.metadata(settings.base_url, certificates=certificates)),
     }
@@ -38,6 +40,7 @@ def set_up(app: Portico, settings: Settings) -> None:
         documents.REVOCATION_PATH,
         documents.KEYS_PATH,
         documents.METADATA_PATH,
+        documents.LEAKS_PATH,
         documents.REGISTRATION_PATH,
         f"{documents.REGISTRATION_PATH}/",
     )

@@ -92,14 +92,8 @@ class Revocation(RevocationEndpoint):
         return self.server.read(token_string)
 
     def revoke_token(self, token: AccessToken, _request: OAuthForm) -> None:
-        """End it now, and record that; one that has ended already needs neither."""
-        if token.is_expired() or token.is_revoked():
-            return
-        with transaction():
-            ends = datetime.fromtimestamp(token.expires_at, UTC)
-            credentials.revoke_token(token.jti, client_id=token.client_id, expires_at=ends)
-            credential = credentials.find_credential_by_client_id(token.client_id)
-            record(EventKind.TOKEN_REVOKED, subject=credential, by=None, after={"jti": token.jti, "expires_at": ends})
+        """End it now."""
+        self.server.end_token(token)
 
 
 class Server(AuthorizationServer):
@@ -145,6 +139,17 @@ class Server(AuthorizationServer):
     def sign(self, entitlement: Entitlement, scopes: frozenset[str], certificate: str | None = None) -> dict[str, Any]:
         """A token for these scopes, bound to the certificate if there is one."""
         return tokens.issue(entitlement, scopes, issuer=self.issuer, keys=self.keys, certificate=certificate)
+
+    def end_token(self, token: AccessToken, reason: str = "") -> None:
+        """End a token now, and record that; one that has ended already needs neither."""
+        if token.is_expired() or token.is_revoked():
+            return
+        ends = datetime.fromtimestamp(token.expires_at, UTC)
+        after = {"jti": token.jti, "expires_at": ends}
+        with transaction():
+            credentials.revoke_token(token.jti, client_id=token.client_id, expires_at=ends)
+            credential = credentials.find_credential_by_client_id(token.client_id)
+            record(EventKind.TOKEN_REVOKED, subject=credential, by=None, reason=reason, after=after)
 
     def read(self, text: str) -> AccessToken | None:
         """The token in a text, if it is one of ours."""
