@@ -147,6 +147,7 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "conditions": access.conditions_of(asked),
         "signals": access.signals_of(asked),
         "likes": access.similar_decisions(asked, seen_by=person),
+        "renewed": access.grants_renewed_by(asked),
         "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],
     }
 

@@ -66,6 +66,13 @@ class RequestKind(StrEnum):
     PLAN_CHANGE = "plan_change"
     BREAK_GLASS = "break_glass"
 
+    @property
+    def label(self) -> str:
+        """The kind as people read it."""
+        return {"new": "New access", "break_glass": "Emergency access"}.get(
+            self.value, self.value.replace("_", " ").capitalize()
+        )
+
 
 class AccessRequest(Base):
     """What a developer asked for, and what came of it."""

@@ -110,11 +110,16 @@ def renewable_from(grant: Grant, days: Iterable[int]) -> datetime | None:
     return min(notice_times(grant.starts_at, end, days).values(), default=grant.starts_at)
 
 
-def renewable_credentials(grants: Iterable[Grant], days: Iterable[int]) -> set[int]:
-    """The credentials of those of these accesses that stand and can be renewed now."""
-    windows = tuple(days)
-    soon = [grant for grant in grants if grant.is_live and _is_time(grant, windows)]
-    return {grant.credential_id for grant in soon}
+def renewable_credentials(
+    grants: Iterable[Grant], days: Sequence[int], *, without: Iterable[int] = ()
+) -> dict[int, datetime]:
+    """The credentials of those of these accesses that stand and can be renewed now, each with its first end."""
+    found: dict[int, datetime] = {}
+    for grant in grants:
+        end = end_of(grant)
+        if end is not None and grant.is_live and grant.credential_id not in without and _is_time(grant, days):
+            found[grant.credential_id] = min(end, found.get(grant.credential_id, end))
+    return found
 
 
 def renewal_of(credential: Credential, *, days: Sequence[int]) -> Renewal:

@@ -47,6 +47,10 @@ _TITLES = {
 _INSIDE = frozenset(
     {EventKind.STAGE_RECUSED, EventKind.STAGE_REASSIGNED, EventKind.STAGE_CLAIMED, EventKind.STAGE_RELEASED}
 )
+_ACCESS = {
+    RequestKind.RENEWAL: ("Goes on to its old end until then", "Goes on with its new end"),
+    RequestKind.PLAN_CHANGE: ("Goes on with the old terms until then", "Goes on with the new terms"),
+}
 _STEP_STATES = {
     StageState.WAITING: "todo",
     StageState.OPEN: "current",
@@ -90,9 +94,10 @@ def path_of(request: AccessRequest) -> list[Step]:
         return [*_emergency_steps(request, submitted), *stages]
     if request.auto_approved:
         stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
+    before, after = _ACCESS.get(request.kind, ("The credential follows the approval", "Credential issued to the app"))
     endings = {
-        RequestStatus.PENDING: Step("Access", "The credential follows the approval", "todo"),
-        RequestStatus.APPROVED: Step("Access", "Credential issued to the app", "done", request.decided_at),
+        RequestStatus.PENDING: Step("Access", before, "todo"),
+        RequestStatus.APPROVED: Step("Access", after, "done", request.decided_at),
         RequestStatus.REJECTED: Step("Rejected", "", "failed", request.decided_at),
         RequestStatus.WITHDRAWN: Step("Withdrawn", "", "skipped", request.decided_at),
         RequestStatus.EXPIRED: Step("Expired", "", "failed", request.decided_at),

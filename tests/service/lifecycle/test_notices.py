@@ -1,4 +1,4 @@
-"""Notices before access ends: each once, at its time, in one mail for a credential, and none where there is none due."""
+"""Notices before access ends: each once, at its time, one mail for a credential, and none where none is due."""
 
 from __future__ import annotations
 
