@@ -30,6 +30,7 @@ from portal.credentials.gateways import (
 from portal.credentials.issue import (
     USE_NOTED_EVERY,
     Revealed,
+    activate,
     credentials_of,
     end,
     expire_if_over,
@@ -123,6 +124,7 @@ __all__ = [
     "SigningKeys",
     "TermsReceipt",
     "UsedAssertion",
+    "activate",
     "add_app_certificate",
     "add_app_key",
     "add_gateway",

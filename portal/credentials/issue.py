@@ -84,6 +84,17 @@ def reveal(credential: Credential, *, by: User) -> Revealed:
     return revealed
 
 
+def activate(credential: Credential, *, by: User) -> Credential:
+    """Put a credential to use without a secret, for programs that prove themselves by a key. Raises as ``reveal``."""
+    locked = lock_for_owner(credential, by=by)
+    refuse_shown(locked)
+    if locked.auth_method is not AuthMethod.OAUTH2:
+        raise Conflict("An API key is a secret: there is nothing to use in its place.")
+    locked.move_to(CredentialState.ACTIVE)
+    record(EventKind.CREDENTIAL_ACTIVATED, subject=locked, by=by)
+    return locked
+
+
 def revoke(credential: Credential, *, by: User, reason: str = "") -> Credential:
     """End a credential at once; its owner may, and who may revoke access. Raises Conflict if it has ended."""
     if not (credential.app.is_editable_by(by) or by.may(Right.REVOKE_ACCESS)):

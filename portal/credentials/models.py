@@ -107,7 +107,8 @@ class Credential(Base):
     @property
     def lost_its_secret(self) -> bool:
         """Whether its secret was stopped before its time, so that only a rotation gives it another."""
-        return self.state is CredentialState.ACTIVE and self.secret_hash is None and self.parent_id is None
+        had_one = self.secret_made_at is not None and self.parent_id is None
+        return self.state is CredentialState.ACTIVE and self.secret_hash is None and had_one
 
     @property
     def rotate_by(self) -> datetime | None:

@@ -117,6 +117,7 @@ class EventKind(StrEnum):
     EXPIRY_NOTICED = "credential.expiry_noticed"
     CREDENTIAL_ISSUED = "credential.issued"
     CREDENTIAL_REVEALED = "credential.revealed"
+    CREDENTIAL_ACTIVATED = "credential.activated_without_secret"
     CREDENTIAL_ROTATED = "credential.rotated"
     CREDENTIAL_OLD_SECRET_ENDED = "credential.old_secret_ended"
     CREDENTIAL_SECRET_STOPPED = "credential.secret_stopped"

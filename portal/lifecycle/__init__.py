@@ -1,6 +1,14 @@
 """What becomes of access after it was given: notices, renewal, rotation, leaks, and access that nobody needs."""
 
-from portal.lifecycle.claiming import accept_terms, claim, field_of, terms_to_accept, unclaimed_to_watch
+from portal.lifecycle.claiming import (
+    accept_terms,
+    activate,
+    can_prove,
+    claim,
+    field_of,
+    terms_to_accept,
+    unclaimed_to_watch,
+)
 from portal.lifecycle.clock import credentials_due, keep_time
 from portal.lifecycle.leaks import FOUND_IN_PUBLIC, Find, LeakReport, leak_reports, leaks_of, opened_by, take_reports
 from portal.lifecycle.notices import Ending, endings_of, notices_to_set, set_notices
@@ -28,6 +36,8 @@ __all__ = [
     "Find",
     "LeakReport",
     "accept_terms",
+    "activate",
+    "can_prove",
     "claim",
     "close_plan",
     "credentials_due",

@@ -18,7 +18,7 @@ from portal.accounts import User
 from portal.catalog import TermsOfUse
 from portal.credentials import Credential, CredentialState, Revealed
 from portal.db import db, now
-from portal.errors import Invalid
+from portal.errors import Conflict, Invalid
 from portal.events import EventKind, record
 from portal.lifecycle.timers import SUBJECT, CredentialTimer
 from portal.schedule import Planned, Timer, TimerState
@@ -36,6 +36,26 @@ def claim(credential: Credential, *, accepted: Collection[int] = (), by: User) -
     revealed = credentials.reveal(locked, by=by)
     schedule.cancel(SUBJECT, locked.id, kinds=(CredentialTimer.CLAIM_REMIND, CredentialTimer.CLAIM_END))
     return revealed
+
+
+def activate(credential: Credential, *, accepted: Collection[int] = (), by: User) -> Credential:
+    """Put a credential to use without a secret, once its app has a key or a certificate to prove itself with.
+
+    The terms of use are accepted as for a secret. Raises Invalid like ``claim``, Conflict when there is no such proof.
+    """
+    locked = credentials.lock_for_owner(credential, by=by)
+    if not can_prove(locked.app_id):
+        raise Conflict("Register a public key or a client certificate first: without a secret it is the only proof.")
+    accept_terms(locked, accepted, by=by)
+    activated = credentials.activate(locked, by=by)
+    schedule.cancel(SUBJECT, locked.id, kinds=(CredentialTimer.CLAIM_REMIND, CredentialTimer.CLAIM_END))
+    return activated
+
+
+def can_prove(app_id: int) -> bool:
+    """Whether programs of this app can prove themselves without a secret."""
+    good = [certificate for certificate in credentials.certificates_of(app_id) if not certificate.is_over]
+    return bool(good or credentials.keys_of(app_id))
 
 
 def accept_terms(credential: Credential, accepted: Collection[int], *, by: User) -> None:

@@ -63,6 +63,34 @@ def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
     return _shown(_credential(app_id, credential_id), revealed)
 
 
+@bp.get(f"{PAGE}/without-secret")
+@requires(Right.REQUEST_ACCESS)
+def ask_activate(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """What it takes to use a credential without a secret, and the terms of use that are to be accepted."""
+    credential = _credential(app_id, credential_id)
+    credentials.refuse_shown(credential)
+    return _ask_activate(credential, _form_for(credential))
+
+
+@bp.post(f"{PAGE}/without-secret")
+@requires(Right.REQUEST_ACCESS)
+def activate(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Put the credential to use without a secret: programs prove themselves by a key or certificate of the app."""
+    credential = _credential(app_id, credential_id)
+    form = _form_for(credential, typed=True)
+    if not form.validate():
+        return _ask_activate(credential, form, status=422)
+    try:
+        with transaction():
+            lifecycle.activate(credential, accepted=_accepted(form), by=current_person())
+    except Invalid as refusal:
+        credential = _credential(app_id, credential_id)
+        form = _form_for(credential, typed=True)
+        blame(form, refusal)
+        return _ask_activate(credential, form, status=422)
+    return done(url_for("live.apps.show", app_id=app_id), "The credential is active. Programs prove themselves by key.")
+
+
 @bp.get(f"{PAGE}/rotation")
 @requires(Right.REQUEST_ACCESS)
 def ask_rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
@@ -79,7 +107,7 @@ def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
     credential = _credential(app_id, credential_id)
     form = _form_for(credential, RotateForm, typed=True)
     seen = _moment(form.seen.data or "")
-    if seen is None:
+    if seen is None and credential.secret_made_at is not None:
         raise Conflict("Open the app's page and press Rotate secret there.")
     if not form.validate():
         return _ask_rotate(credential, form, status=422)
@@ -162,6 +190,17 @@ def _credential(app_id: int, credential_id: int) -> Credential:
 
 def _ask_reveal(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
     return render("live/secrets/reveal.html", status=status, **_frame(credential), form=form, markdown=rendered)
+
+
+def _ask_activate(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
+    return render(
+        "live/secrets/activate.html",
+        status=status,
+        **_frame(credential),
+        form=form,
+        markdown=rendered,
+        can_prove=lifecycle.can_prove(credential.app_id),
+    )
 
 
 def _ask_rotate(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
