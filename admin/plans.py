@@ -38,10 +38,10 @@ class PlanForm(EditForm):
     )
     rate_requests = WholeNumber("Rate limit")
     rate_seconds = WholeNumber("Rate limit seconds", [InputRequired("Enter a number of seconds.")], default=1)
-    credential_lifetime_days = WholeNumber("Credential lifetime")
+    credential_lifetime_days = WholeNumber("Credential lifetime", default=365)
     token_lifetime_seconds = WholeNumber("Token lifetime", [InputRequired("Enter a number of seconds.")], default=3600)
     rotate_every_days = WholeNumber("Rotate secrets every")
-    overlap_days = WholeNumber("Overlap", [InputRequired("Enter a number of days.")], default=7)
+    overlap_days = WholeNumber("Overlap", default=7)
     leak_action = SelectField(
         "When a secret leaks",
         choices=[
@@ -60,6 +60,10 @@ class PlanForm(EditForm):
     )
     sure = BooleanField("Yes, retire this plan")
     shown = HiddenField()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.overlap_days.flags.required = True  # the room says so; a form that does not send it keeps what is stored
 
     def keep_approval(self, auto_approve: bool) -> None:
         """For people who may not set it, the box is closed and not sent: what is stored stays."""
@@ -176,14 +180,14 @@ def _must_be_sure(plan: Plan, form: PlanForm) -> bool:
     """Whether to ask once more, since apps would lose what they have; the form brings back what was shown of that."""
     ends_access = form.state.data == PlanState.RETIRED and plan.state is not PlanState.RETIRED
     impact = access.impact_of(plan) if ends_access else None
-    if impact is None or not impact.apps or (form.sure.data and form.shown.data == impact.mark):
+    if impact is None or not impact.touches or (form.sure.data and form.shown.data == impact.mark):
         return False
     changed = bool(form.sure.data)
     form.shown.data, form.sure.data = impact.mark, False
+    said = "This has changed meanwhile. " if changed else ""
+    loses = f"{access.many(impact.apps, 'app')} {'loses' if impact.apps == 1 else 'lose'} access at once when this plan"
     form.sure.errors = [
-        f"{'This has changed meanwhile. ' if changed else ''}{impact.in_words} "
-        f"{'It loses' if impact.apps == 1 else 'They lose'} access at once when this plan is retired. "
-        "Tick this box if that is what you want."
+        f"{said}{impact.in_words} {loses} is retired. Tick this box if that is what you want."
     ]
     return True
 

@@ -35,6 +35,7 @@ class Right(StrEnum):
     EDIT_PRODUCTS = "create and edit products and catalogues"
     EDIT_PLANS = "create and edit plans"
     SET_AUTO_APPROVE = "let a plan approve by itself"
+    SET_NO_END = "let access on a plan go on without an end"
     SEE_USERS = "see people"
     EDIT_USERS = "change roles, groups and organisations, deactivate people"
     SEE_POLICIES = "see approval policies and review stages"
@@ -74,7 +75,9 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.SEE_POLICIES,
         }
     ),
-    RoleName.PLAN_MANAGER: frozenset({Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE}),
+    RoleName.PLAN_MANAGER: frozenset(
+        {Right.USE_ADMIN, Right.SEE_CATALOGUE, Right.EDIT_PLANS, Right.SET_AUTO_APPROVE, Right.SET_NO_END}
+    ),
     RoleName.SECURITY_REVIEWER: _REVIEW | {Right.SEE_LEAKS},
     RoleName.REVIEWER: _REVIEW,
     RoleName.AUDITOR: frozenset(_SEE_EVERYTHING),
@@ -86,6 +89,7 @@ ROLE_RIGHTS: dict[RoleName, frozenset[Right]] = {
             Right.EDIT_PRODUCTS,
             Right.EDIT_PLANS,
             Right.SET_AUTO_APPROVE,
+            Right.SET_NO_END,
             Right.EDIT_USERS,
             Right.EDIT_POLICIES,
             Right.EDIT_MESSAGES,

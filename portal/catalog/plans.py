@@ -38,12 +38,13 @@ NEW_PLAN_FIELDS = {**PLAN_FIELDS, "slug": fields.slug(80)}
 
 
 def create_plan(values: Mapping[str, Any], *, by: User | None) -> Plan:
-    """A new plan. Only those who may let a plan approve by itself can make one that does."""
+    """A new plan. That it approves by itself, or gives access without an end, needs rights of their own."""
     need(Right.EDIT_PLANS, by, "You cannot make plans.")
     given = new_values(values, NEW_PLAN_FIELDS, Plan)
     given["display_name"] = given.get("display_name") or given["name"]
     if given.get("auto_approve"):
         _need_auto_approve(by)
+    _refuse_no_end(given.get("credential_lifetime_days"), by)
     plan = Plan(**given)
     _refuse_endless_overlap(plan)
     store(plan)
@@ -52,7 +53,7 @@ def create_plan(values: Mapping[str, Any], *, by: User | None) -> Plan:
 
 
 def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, version: int | None = None) -> Plan:
-    """Change a plan. Its automatic approval needs a right of its own."""
+    """Change a plan. That it approves by itself, or gives access without an end, needs rights of their own."""
     need(Right.EDIT_PLANS, by, "You cannot change plans.")
     plan = locked(Plan, plan, version, "plan")
     given = fields.checked(values, PLAN_FIELDS)
@@ -61,6 +62,8 @@ def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, versi
     before, after = changes(plan, given)
     if "auto_approve" in after:
         _need_auto_approve(by)
+    if "credential_lifetime_days" in after:
+        _refuse_no_end(after["credential_lifetime_days"], by)
     refuse_taken(Plan, after, plan)
     if after.get("state") is PlanState.ACTIVE and plan.retires_on is not None:
         before["retires_on"], after["retires_on"] = plan.retires_on, None  # what was announced is off
@@ -80,6 +83,13 @@ def set_plan_end(plan: Plan, on: date | None, successor: Plan | None) -> tuple[d
 
 def _need_auto_approve(by: User | None) -> None:
     need(Right.SET_AUTO_APPROVE, by, "Only plan managers and administrators can let a plan approve by itself.")
+
+
+def _refuse_no_end(days: int | None, by: User | None) -> None:
+    """Raise Invalid for access that would never end, unless this person may decide that (C83)."""
+    if days is None and by is not None and not by.may(Right.SET_NO_END):
+        message = "Only plan managers and administrators can let access go on without an end. Enter a number of days."
+        raise Invalid(message, field="credential_lifetime_days")
 
 
 def _refuse_endless_overlap(plan: Plan) -> None:

@@ -231,6 +231,27 @@ def test_only_plan_managers_and_administrators_let_a_plan_approve_by_itself():
     assert events(EventKind.PLAN_CHANGED)[-1].before == {"auto_approve": False}
 
 
+def test_C83_only_plan_managers_and_administrators_let_access_go_on_without_an_end():
+    owner, manager, administrator = map(make_user, (RoleName.API_OWNER, RoleName.PLAN_MANAGER, RoleName.ADMINISTRATOR))
+    plan = make_plan(credential_lifetime_days=90)
+
+    for change in (
+        lambda: catalog.change_plan(plan, {"credential_lifetime_days": None}, by=owner),
+        lambda: catalog.create_plan({"name": "For ever"}, by=owner),
+        lambda: catalog.create_plan({"name": "For ever", "credential_lifetime_days": None}, by=owner),
+    ):
+        with pytest.raises(Invalid, match="without an end") as refusal, transaction():
+            change()
+        assert refusal.value.field == "credential_lifetime_days"
+    with transaction():
+        catalog.change_plan(plan, {"credential_lifetime_days": 30}, by=owner)
+        catalog.change_plan(plan, {"credential_lifetime_days": None}, by=manager)
+        catalog.change_plan(plan, {"description": "More.", "credential_lifetime_days": None}, by=owner)
+        catalog.create_plan({"name": "For ever"}, by=administrator)
+
+    assert plan.credential_lifetime_days is None
+
+
 def test_R10_two_who_edit_one_plan_the_second_is_told():
     plan, manager = make_plan(), make_user(RoleName.PLAN_MANAGER)
     seen = plan.version
