@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from portal import access, events, policies
+from portal import access, events, policies, proposals
 from portal.accounts import Right
 from portal.web import current_person, render, requires
 
@@ -29,6 +29,7 @@ def show() -> ResponseReturnValue:
         outbox=events.backlog() if person.may(Right.SEE_MESSAGES) else None,
         alarms=access.alarms(size=ALARMS_SHOWN) if person.may(Right.SEE_ALL_REQUESTS) else [],
         alarm_count=access.count_alarms() if person.may(Right.SEE_ALL_REQUESTS) else 0,
+        changes=[c for c in proposals.waiting_changes(seen_by=person) if proposals.may_confirm(c, person)],
         broken=policies.broken_stages() if person.may(Right.SEE_POLICIES) else {},
         counts=access.counts_by_status(seen_by=person) if person.may(Right.SEE_REQUESTS) else {},
     )

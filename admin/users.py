@@ -10,7 +10,9 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from portal import access, accounts, apps
+from admin.changes import WAITS, four_eyes
+from admin.endings import impact_context
+from portal import access, accounts, apps, catalog, proposals
 from portal.accounts import Right, RoleName, User
 from portal.db import transaction
 from portal.errors import Conflict, NotAllowed
@@ -94,12 +96,22 @@ def save_roles(user_id: int) -> ResponseReturnValue:
         return _show(person, roles_form=form, status=422)
     try:
         with transaction():
-            accounts.change_roles(person, form.chosen, by=current_person(), seen=form.were)
+            waits = proposals.change_roles(
+                person, form.chosen, by=current_person(), seen=form.were, four_eyes=four_eyes()
+            )
             access.restaff_for(person=person, roles=form.chosen ^ form.were)
     except (Conflict, NotAllowed) as refusal:
         form.form_errors = [refusal.message]
         return _show(person, roles_form=form, status=409 if isinstance(refusal, Conflict) else 403)
-    return done(url_for("admin.users.show", user_id=user_id), "The roles are saved. Open sessions have ended.")
+    told = f"The roles are not changed yet. {WAITS}" if waits else "The roles are saved. Open sessions have ended."
+    return done(url_for("admin.users.show", user_id=user_id), told)
+
+
+@bp.get("/users/<key:user_id>/deactivate")
+@requires(Right.EDIT_USERS)
+def leaving(user_id: int) -> ResponseReturnValue:
+    """What closing the account takes from whom, and the form that does it."""
+    return _leaving(_find(user_id), LeaveForm(formdata=None))
 
 
 @bp.post("/users/<key:user_id>/deactivate")
@@ -160,3 +172,4 @@ def _show(
 
 def _find(user_id: int) -> User:
     return found(accounts.find_person(user_id))
+        change=proposals.waiting_about(person),

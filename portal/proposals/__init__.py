@@ -6,6 +6,7 @@ Off unless the installation wants it (``four_eyes``): then the same functions th
 from portal.proposals.changing import change_plan, change_roles, create_plan
 from portal.proposals.models import ChangeKind, ChangeState, ProposedChange
 from portal.proposals.seconding import (
+    LONGEST_REASON,
     confirm,
     find_change,
     may_confirm,
@@ -17,6 +18,7 @@ from portal.proposals.seconding import (
 )
 
 __all__ = [
+    "LONGEST_REASON",
     "ChangeKind",
     "ChangeState",
     "ProposedChange",

@@ -31,17 +31,16 @@ def create_plan(values: Mapping[str, Any], *, by: User, four_eyes: bool) -> tupl
 
 def change_plan(
     plan: Plan, values: Mapping[str, Any], *, by: User, version: int | None, four_eyes: bool
-) -> ProposedChange | None:
+) -> tuple[Plan, ProposedChange | None]:
     """Change a plan; with ``four_eyes`` all of it but automatic approval, which waits for a second person.
 
-    Gives what waits. Raises what ``catalog.change_plan`` raises.
+    Gives the plan and what waits. Raises what ``catalog.change_plan`` raises.
     """
     loosens = bool(values.get(AUTO)) and not plan.auto_approve
     if not (four_eyes and loosens):
-        catalog.change_plan(plan, values, by=by, version=version)
-        return None
+        return catalog.change_plan(plan, values, by=by, version=version), None
     changed = catalog.change_plan(plan, {k: v for k, v in values.items() if k != AUTO}, by=by, version=version)
-    return _propose_auto_approve(changed, by)
+    return changed, _propose_auto_approve(changed, by)
 
 
 def change_roles(

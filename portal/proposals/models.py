@@ -80,14 +80,19 @@ class ProposedChange(Base):
         return f"Roles of {self.user.email}" if self.user is not None else "A change"
 
     @property
+    def waits(self) -> bool:
+        """Whether nobody has answered yet."""
+        return self.state is ChangeState.WAITING
+
+    @property
     def in_words(self) -> str:
         """What would be true then, and what is true now."""
         if self.kind is ChangeKind.AUTO_APPROVE:
             return "Requests on this plan are approved at once, without anybody's decision."
-        return f"{_roles(self.wanted.get('roles'))} (until now: {_roles(self.wanted.get('seen'))})"
+        return f"{_roles(self.wanted.get('roles'))} (until now: {_roles(self.wanted.get('seen'))})."
 
     def close(self, state: ChangeState, *, by: User, reason: str = "") -> None:
         """Answer the change. Raises Conflict when somebody has."""
-        if self.state is not ChangeState.WAITING:
+        if not self.waits:
             raise Conflict("This change has been answered meanwhile. Nothing was changed.")
         self.state, self.answered_by, self.answered_at, self.reason = state, by, now(), reason

@@ -19,16 +19,22 @@ LONGEST_REASON = 1_000
 _NEEDS = {ChangeKind.AUTO_APPROVE: Right.SET_AUTO_APPROVE, ChangeKind.ROLES: Right.EDIT_USERS}
 
 
-def find_change(change_id: int) -> ProposedChange | None:
-    """The proposed change with this key."""
-    return db.session.get(ProposedChange, change_id)
+def find_change(change_id: int, *, seen_by: User) -> ProposedChange | None:
+    """The proposed change with this key; None when it is not this person's to see."""
+    change = db.session.get(ProposedChange, change_id)
+    return change if change is not None and _is_seen(change, seen_by) else None
 
 
-def waiting_changes(*, size: int = 100) -> Sequence[ProposedChange]:
-    """What waits for a second person, the oldest first."""
+def waiting_changes(*, seen_by: User, size: int = 100) -> Sequence[ProposedChange]:
+    """What waits for a second person as far as this one may see it, the oldest first."""
     query = select(ProposedChange).where(ProposedChange.state == ChangeState.WAITING).order_by(ProposedChange.id)
     people = (joinedload(ProposedChange.plan), joinedload(ProposedChange.user), joinedload(ProposedChange.asked_by))
-    return db.session.scalars(query.options(*people).limit(size)).unique().all()
+    found = db.session.scalars(query.options(*people).limit(size)).unique().all()
+    return [change for change in found if _is_seen(change, seen_by)]
+
+
+def _is_seen(change: ProposedChange, person: User) -> bool:
+    return change.asked_by_id == person.id or person.may(_NEEDS[change.kind]) or person.may(Right.SEE_AUDIT)
 
 
 def waiting_about(subject: Plan | User) -> ProposedChange | None:
