@@ -9,7 +9,7 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from admin.access_requests import answers_of
-from portal import access, apps, credentials
+from portal import access, apps, credentials, lifecycle
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
@@ -71,6 +71,19 @@ def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
     return done(url_for("admin.apps.show", app_id=app_id), "The credential has been revoked.")
 
 
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/stop-secrets")
+@requires(Right.REVOKE_ACCESS)
+def stop_secrets(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Stop what may have become known; the access stays, and the app's owner has to rotate."""
+    app, form = _find(app_id), RevokeForm()
+    credential = found(credentials.find_credential(credential_id, app=app))
+    if not form.validate():
+        return _show(app, form, status=422)
+    with transaction():
+        lifecycle.stop_secrets(credential, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.apps.show", app_id=app_id), "The secrets are stopped. The app's owner has been told.")
+
+
 def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> ResponseReturnValue:
     person = current_person()
     grants = access.grants_of(app)
@@ -83,9 +96,11 @@ def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> Response
         form=form,
         grants=grants,
         credentials=held,
+        receipts=credentials.receipts_of([credential.id for credential in held]),
         pending=pending,
         **answers_of(pending, person),
-        revocable={g.id for g in grants if g.is_live and access.may_revoke(g, person)},
+        visible={g.id for g in grants if access.may_see(g, person)},
+        revocable={g.id for g in grants if g.is_held and access.may_revoke(g, person)},
         revocable_credentials={c.id for c in held if c.is_live and access.may_revoke_credential(c, person)},
     )
 

@@ -40,11 +40,6 @@ bp = Blueprint("products", __name__)
 PAGE_SIZE = 50
 MOST_COUNTED = 1000
 MOST_BYTES = 20 * 1024 * 1024
-MOVED = {
-    ProductState.PUBLISHED: "is published.",
-    ProductState.DEPRECATED: "is deprecated. Consumers are told on its page.",
-    ProductState.RETIRED: "is retired. Nobody can use it any more.",
-}
 
 
 class Words(SelectMultipleField):
@@ -216,21 +211,7 @@ def save(product_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def publish(product_id: int) -> ResponseReturnValue:
     """Let consumers see the product and use it."""
-    return _move(product_id, ProductState.PUBLISHED)
-
-
-@bp.post("/products/<key:product_id>/deprecate")
-@requires(Right.EDIT_PRODUCTS)
-def deprecate(product_id: int) -> ResponseReturnValue:
-    """Tell consumers that the product will go; it works as before."""
-    return _move(product_id, ProductState.DEPRECATED)
-
-
-@bp.post("/products/<key:product_id>/retire")
-@requires(Right.EDIT_PRODUCTS)
-def retire(product_id: int) -> ResponseReturnValue:
-    """Hide the product and stop all access to it, at once."""
-    return _move(product_id, ProductState.RETIRED)
+    return _publish(product_id)
 
 
 @bp.get("/products/<key:product_id>/descriptions")
@@ -294,7 +275,7 @@ def _show(product: ApiProduct, form: ProductForm, *, problem: str = "", status: 
     return render(
         "admin/products/show.html",
         status=status,
-        **_frame(product, "product"),
+        **frame(product, "product"),
         form=form,
         problem=problem,
         last=events.subject_history(product)[-1:] if problem else None,
@@ -306,8 +287,8 @@ def _show(product: ApiProduct, form: ProductForm, *, problem: str = "", status: 
     )
 
 
-def _frame(product: ApiProduct, part: str) -> dict[str, Any]:
-    """What both pages of a product show."""
+def frame(product: ApiProduct, part: str) -> dict[str, Any]:
+    """What all pages of a product show."""
     return {
         "product": product,
         "part": part,
@@ -320,19 +301,23 @@ def _frame(product: ApiProduct, part: str) -> dict[str, Any]:
     }
 
 
-def _move(product_id: int, state: ProductState) -> ResponseReturnValue:
+def _publish(product_id: int) -> ResponseReturnValue:
     product, form = _editable(product_id), MoveForm()
     if not form.validate():
         raise Invalid("The reason is too long: at most 2,000 characters fit.", field="reason")
     try:
         with transaction():
             catalog.change_product_state(
-                product, state, by=current_person(), reason=form.reason.data or "", version=form.seen_version
+                product,
+                ProductState.PUBLISHED,
+                by=current_person(),
+                reason=form.reason.data or "",
+                version=form.seen_version,
             )
     except Conflict as stale:
         product = _find(product_id)
         return _show(product, _filled(product), problem=stale.message, status=409)
-    return done(_page(product_id), f"{_find(product_id).name} {MOVED[state]}")
+    return done(_page(product_id), f"{_find(product_id).name} is published.")
 
 
 def _keep(product: ApiProduct, given: catalog.ReadDescription, form: UploadForm) -> catalog.ApiDescription:
@@ -350,7 +335,7 @@ def _descriptions(product: ApiProduct, form: UploadForm | None = None, *, status
     return render(
         "admin/products/descriptions.html",
         status=status,
-        **_frame(product, "descriptions"),
+        **frame(product, "descriptions"),
         form=form or _upload_form(product, empty=True),
     )
 

@@ -60,6 +60,7 @@ def publish_terms(product: ApiProduct, text: str, *, by: User, after: int = 0) -
         raise Invalid(f"This is the text of version {number}, which is in force.", field="text")
     terms = TermsOfUse(product=locked, number=number + 1, text=checked, published_by=by)
     db.session.add(terms)
+    db.session.flush()
     record(EventKind.TERMS_PUBLISHED, subject=locked, by=by, after={"version": terms.number})
     return terms
 

@@ -44,6 +44,7 @@ def show(catalogue: str, product: str) -> ResponseReturnValue:
         **_frame(it, shelf, "overview"),
         overview=rendered(_without_title(it)),
         offered=_offered(it, shelf),
+        terms_of_use=catalog.newest_terms(it),
         others=[other for other in catalog.catalogues_of(it) if other.id != shelf.id],
     )
 

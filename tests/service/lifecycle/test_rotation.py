@@ -239,7 +239,9 @@ def test_rotated_again_the_older_secret_ends(program, clock):
     assert opens(program, second)
     assert opens(program, third)
     assert stored(program).retiring_until == MONDAY + timedelta(days=8)
-    assert [event.reason for event in events(EventKind.CREDENTIAL_OLD_SECRET_ENDED)] == ["The secret was rotated again."]
+    assert [event.reason for event in events(EventKind.CREDENTIAL_OLD_SECRET_ENDED)] == [
+        "The secret was rotated again."
+    ]
 
 
 def test_a_new_secret_that_was_lost_before_its_first_use_makes_way_and_the_one_in_use_stays(program, clock):
@@ -275,7 +277,9 @@ def test_a_leaked_secret_is_stopped_and_the_other_goes_on(program):
     first, second = program.secret, rotate(program)
     opens(program, second)
     with transaction():
-        credentials.rotate_leaked(program.request.credential, credentials.hash_secret(second), reason="Found in public.")
+        credentials.rotate_leaked(
+            program.request.credential, credentials.hash_secret(second), reason="Found in public."
+        )
 
     assert opens(program, first)
     assert not opens(program, second)
