@@ -66,6 +66,7 @@ from portal.access.ending import (
     delete_app,
     end_credential,
     end_expired,
+    held_through,
     may_revoke,
     may_revoke_credential,
     revoke_access,
@@ -110,7 +111,7 @@ from portal.access.idle import (
     mark_of_use,
     revoke_proposed,
 )
-from portal.access.impact import Impact, Touched, impact_of, people_touched_by, refuse_unseen, touched_by
+from portal.access.impact import Impact, Touched, impact_of, many, people_touched_by, refuse_unseen, touched_by
 from portal.access.models import (
     GRANT_MOVES,
     HELD_STATES,
@@ -129,6 +130,7 @@ from portal.access.past import Disagreement, Recheck, past_requests, recheck
 from portal.access.plan_change import (
     PlanChange,
     ask_plan_change,
+    foresee_change,
     form_of_change,
     may_change_plan,
     plan_change_of,
@@ -155,7 +157,17 @@ from portal.access.questions import (
     questions_about,
     take_back,
 )
-from portal.access.register import RegisterView, find_access, life_of, next_of, past_of, register
+from portal.access.register import (
+    Ground,
+    RegisterView,
+    find_access,
+    ground_of,
+    life_of,
+    may_see,
+    next_of,
+    past_of,
+    register,
+)
 from portal.access.renewing import (
     Renewal,
     end_of,
@@ -241,6 +253,7 @@ __all__ = [
     "Grant",
     "GrantState",
     "GrantUse",
+    "Ground",
     "Idle",
     "Impact",
     "Likes",
@@ -342,6 +355,7 @@ __all__ = [
     "find_question",
     "find_request",
     "fingerprint",
+    "foresee_change",
     "foresee_renewal",
     "forget_filter",
     "form_again",
@@ -351,8 +365,10 @@ __all__ = [
     "grants_from",
     "grants_of",
     "grants_renewed_by",
+    "ground_of",
     "groups",
     "has_asked",
+    "held_through",
     "history_of",
     "idle_counts",
     "idle_grants",
@@ -365,6 +381,7 @@ __all__ = [
     "lift_bar",
     "look_after",
     "lower_plans",
+    "many",
     "mark_of",
     "mark_of_use",
     "may_answer",
@@ -373,6 +390,7 @@ __all__ = [
     "may_resume",
     "may_revoke",
     "may_revoke_credential",
+    "may_see",
     "missing_answers",
     "next_for",
     "next_of",

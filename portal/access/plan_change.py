@@ -16,7 +16,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from portal import forms
+from portal import forms, policies
+from portal.access.asking import asked_attributes, history_of_app, load_owners
 from portal.access.ending import may_revoke_of_others
 from portal.access.form import form_of, judged_answers
 from portal.access.models import (
@@ -29,6 +30,7 @@ from portal.access.models import (
     RequestKind,
     RequestStatus,
 )
+from portal.access.outlook import Outlook, outlook_of
 from portal.access.rules import CartRejected, Category, Problem, allowance_left, reason_problems
 from portal.access.submit import enter_review
 from portal.accounts import User
@@ -150,6 +152,25 @@ def ask_plan_change(
 def form_of_change(change: PlanChange, plan: Plan) -> forms.Ask:
     """What the request forms in force ask for this plan."""
     return form_of(change.items_on(plan), change.credential.environment)
+
+
+def foresee_change(change: PlanChange, plan: Plan, *, form_ids: Sequence[int], answers: Mapping[str, Any]) -> Outlook:
+    """Who would decide about this change if it was asked for now, and why."""
+    app, products = change.credential.app, [grant.product for grant in change.grants]
+    load_owners(products)
+    ask = policies.Ask(
+        requester=app.owner,
+        plan=plan,
+        products=products,
+        environment=change.credential.environment,
+        app=app,
+        scopes={grant.product_id: scopes_after(grant, plan) for grant in change.grants},
+        answers=forms.told_by(form_ids, answers),
+        asked=asked_attributes(form_ids),
+        history=history_of_app(app, products),
+        kind=RequestKind.PLAN_CHANGE.value,
+    )
+    return outlook_of(ask)
 
 
 def _why_nothing(credential: Credential, grants: Sequence[Grant], pending: AccessRequest | None) -> str:

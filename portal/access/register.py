@@ -7,6 +7,7 @@ stays in the register when its app, its plan or its people have gone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
@@ -16,13 +17,16 @@ from sqlalchemy.orm import joinedload
 
 from portal import events
 from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState
+from portal.access.review import PolicyDecision
 from portal.access.story import Entry
+from portal.access.terms import last_decision
 from portal.accounts import Organisation, Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, product_owner
 from portal.credentials import Credential
 from portal.db import db, now
 from portal.events import AuditEvent, EventKind
+from portal.policies import PolicyVersion, find_version
 
 _TITLES = {
     EventKind.ACCESS_GRANTED: ("Access given", "good"),
@@ -84,6 +88,13 @@ def find_access(grant_id: int, *, seen_by: User) -> Grant | None:
     """This access as this person may see it; None when it is not theirs to see."""
     query = select(Grant).where(Grant.id == grant_id, _visible_to(seen_by)).options(*_listed())
     return db.session.scalars(query).unique().one_or_none()
+
+
+def may_see(grant: Grant, person: User) -> bool:
+    """Whether the register shows this access to this person."""
+    owners = {owner.id for owner in grant.product.owners}
+    mine = person.may(Right.SEE_APPS) and (not owners or person.id in owners)
+    return person.may(Right.SEE_ALL_REQUESTS) or mine
 
 
 def past_of(grant: Grant) -> Sequence[Grant]:
@@ -171,3 +182,22 @@ def _listed() -> list[Any]:
         joinedload(Grant.credential),
         joinedload(Grant.request).joinedload(AccessRequest.requester),
     ]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """On what an access rests: the policies that judged the request, with what they said, and in whose words (C145)."""
+
+    decision: PolicyDecision | None
+    policies: tuple[PolicyVersion, ...]
+    becauses: tuple[str, ...]
+
+
+def ground_of(grant: Grant) -> Ground:
+    """What the policy said last of the request from which this access came, as far as it is about this product."""
+    decision = last_decision(grant.request)
+    mine = [each for each in decision.matched if each.get("product") == str(grant.product_id)] if decision else []
+    keys = [key for each in mine for key in (each.get("policy"), each.get("team")) if key is not None]
+    versions = [version for key in dict.fromkeys(keys) if (version := find_version(key)) is not None]
+    becauses = [because for each in mine for because in each.get("becauses", ())]
+    return Ground(decision, tuple(versions), tuple(dict.fromkeys(becauses)))

@@ -11,12 +11,13 @@ from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from portal import access, apps, credentials, lifecycle
-from portal.access import Grant
+from portal.access import RequestKind
 from portal.accounts import Right
 from portal.apps import DeveloperApp, Visibility
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed
+from portal.live.renewal import notice_days
 from portal.web import blame, current_person, done, found, name_and_key_in_url, page_of, render, requires, searched
 
 bp = Blueprint("apps", __name__)
@@ -97,19 +98,24 @@ def show(app_id: int) -> ResponseReturnValue:
     grants = access.grants_of(app)
     held = credentials.credentials_of(app)
     live = [credential for credential in held if credential.is_live]
+    pending, emergencies = access.pending_requests_of(app), access.emergency_credentials(app)
     return render(
         "live/apps/show.html",
         app=app,
         is_mine=app.is_editable_by(current_person()),
-        pending=access.pending_requests_of(app),
+        pending=pending,
         waits_for=access.awaited,
-        grants=[grant for grant in grants if grant.is_live],
-        ended=[grant for grant in grants if not grant.is_live],
+        grants=[grant for grant in grants if grant.is_held],
+        ended=[grant for grant in grants if not grant.is_held],
         credentials=live,
         over=[credential for credential in held if not credential.is_live],
-        opened={c.id: [g for g in grants if g.is_live and g.credential_id == c.id] for c in held},
+        opened={c.id: [g for g in grants if g.is_held and g.credential_id == c.id] for c in held},
         samples={c.id: _samples(c, grants) for c in held if c.is_live},
-        emergencies=access.emergency_credentials(app),
+        emergencies=emergencies,
+        uses=access.use_of([grant for grant in grants if grant.is_held]),
+        renewable=access.renewable_credentials(grants, notice_days(), without=emergencies),
+        changing={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.PLAN_CHANGE},
+        renewals={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.RENEWAL},
         to_accept=lifecycle.terms_to_accept(live),
         receipts=credentials.receipts_of([credential.id for credential in held]),
     )
@@ -155,17 +161,6 @@ def delete(app_id: int) -> ResponseReturnValue:
     )
 
 
-@bp.post("/apps/<key:app_id>/access/<key:grant_id>/revoke")
-@requires(Right.REQUEST_ACCESS)
-def revoke_access(app_id: int, grant_id: int) -> ResponseReturnValue:
-    """Give up an app's access to one product."""
-    grant = _grant(app_id, grant_id)
-    name = grant.product.name
-    with transaction():
-        access.revoke_access(grant, by=current_person(), reason="Given up by the app's owner.")
-    return done(url_for("live.apps.show", app_id=app_id), f"The access to {name} has been revoked.")
-
-
 @bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/revoke")
 @requires(Right.REQUEST_ACCESS)
 def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
@@ -190,10 +185,6 @@ def _own(app_id: int) -> DeveloperApp:
     if not app.is_editable_by(current_person()):
         raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
     return app
-
-
-def _grant(app_id: int, grant_id: int) -> Grant:
-    return found(access.find_grant(grant_id, app=_own(app_id)))
 
 
 def _credential(app_id: int, credential_id: int) -> Credential:

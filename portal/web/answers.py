@@ -35,10 +35,13 @@ def found(thing: Thing | None) -> Thing:
     return thing
 
 
-def done(url: str, message: str = "", category: str = "success") -> ResponseReturnValue:
-    """303 to where the result can be seen, with a message there. htmx follows it as a whole page."""
+def done(url: str, message: str = "", category: str = "success", *, undo: str = "") -> ResponseReturnValue:
+    """303 to where the result can be seen, with a message there. htmx follows it as a whole page.
+
+    ``undo`` is where a POST takes it back; the message then has a button for that.
+    """
     if message:
-        flash(message, category)
+        flash({"text": message, "undo": undo} if undo else message, category)  # type: ignore[arg-type]
     if is_htmx():
         answer = make_response("", 200)
         answer.headers["HX-Redirect"] = url

@@ -16,6 +16,8 @@ def credential_path(request, action):
 POSTS = [
     "/edit",
     "/delete",
+    "/access/{grant}/suspend",
+    "/access/{grant}/resume",
     "/access/{grant}/revoke",
     "/credentials/{credential}/reveal",
     "/credentials/{credential}/rotate",

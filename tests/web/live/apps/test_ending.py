@@ -33,7 +33,7 @@ def test_T47_a_credential_with_another_product_goes_on(browser, person, held, fr
         access.submit(held.app, by=person, credential=held.credential)
     grant = next(g for g in access.grants_of(held.app) if g.product.name == "Weather")
 
-    browser(person).forge(app_path(held, f"/access/{grant.id}/revoke"))
+    browser(person).forge(app_path(held, f"/access/{grant.id}/revoke"), {"reason": "No longer needed."})
 
     assert [g.product.name for g in access.grants_of(held.app) if g.is_live] == ["Payments"]
     assert held.credential.is_live

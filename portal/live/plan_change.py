@@ -1,0 +1,123 @@
+"""Another plan for a credential: which there are, what would change, and asking for it (T48-T50)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, request, url_for
+from flask.typing import ResponseReturnValue
+
+from portal import access, apps, credentials, forms
+from portal.access import CartRejected, Category
+from portal.accounts import Right
+from portal.credentials import Credential
+from portal.db import transaction
+from portal.errors import Conflict, NotAllowed
+from portal.live import asking, outlook
+from portal.live.asking import Given
+from portal.web import current_person, done, found, key_in_url, key_of, render, requires
+
+bp = Blueprint("plan_change", __name__)
+
+
+@bp.get("/apps/<key:app_id>/credentials/<key:credential_id>/plan")
+@requires(Right.REQUEST_ACCESS)
+def show(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """The plans that the credential can go to; for the one in the URL, what would change and who would decide."""
+    return _show(_credential(app_id, credential_id), key_in_url("plan"))
+
+
+@bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/plan")
+@requires(Right.REQUEST_ACCESS)
+def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Ask for the plan. The old terms stay in force until it is approved."""
+    credential, wanted = _credential(app_id, credential_id), key_of(request.form.get("plan", ""))
+    change = access.plan_change_of(credential)
+    plan = change.plan_with(wanted)
+    if plan is None:
+        refusal = Conflict(change.refusal or "This plan is not offered for everything that this credential opens.")
+        return _show(credential, None, refused=refusal, status=409)
+    given = asking.given_by(request, access.form_of_change(change, plan))
+    if given.files:
+        with transaction():
+            asking.keep_files(given, by=current_person())
+    if given.refused:
+        return _show(_credential(app_id, credential_id), wanted, given, status=422)
+    try:
+        with transaction():
+            asked = access.ask_plan_change(
+                _credential(app_id, credential_id),
+                plan,
+                by=current_person(),
+                reason=request.form.get("reason", ""),
+                answers=given.raw,
+                form_ids=[key for text in request.form.get("forms_seen", "").split(",") if (key := key_of(text))],
+            )
+            number, told = asked.number, _told(asked)
+    except CartRejected as rejected:
+        return _show(_credential(app_id, credential_id), wanted, given, rejected, status=422)
+    except Conflict as refusal:
+        return _show(_credential(app_id, credential_id), wanted, given, refusal, status=409)
+    return done(url_for("live.requests.show", number=number), told)
+
+
+def _show(
+    credential: Credential,
+    wanted: int | None,
+    given: Given | None = None,
+    refused: CartRejected | Conflict | None = None,
+    *,
+    status: int = 200,
+) -> ResponseReturnValue:
+    change, person = access.plan_change_of(credential), current_person()
+    plan = change.plan_with(wanted) or (change.plans[0] if len(change.plans) == 1 else None)
+    context: dict[str, Any] = {"faults": {}}
+    if plan is not None:
+        asked = access.form_of_change(change, plan)
+        given = given or Given(dict(change.answers))
+        weighed = forms.weigh_answers(asked, given.raw, by=person)
+        look = access.foresee_change(change, plan, form_ids=asked.form_ids, answers=weighed.answers)
+        context = asking.page_context(asked, given, weighed if status == 422 else None, by=person)
+        context["foreseen"] = outlook.in_words("", look)
+        context["scopes"] = {grant.id: access.scopes_after(grant, plan) for grant in change.grants}
+    return render(
+        "live/plan_change/show.html",
+        status=status,
+        app=credential.app,
+        credential=credential,
+        change=change,
+        plan=plan,
+        reason=request.form.get("reason", ""),
+        problems=_problems(refused),
+        reason_wrong=[p.message for p in _of(refused, Category.REASON)],
+        **context,
+    )
+
+
+def _problems(refused: CartRejected | Conflict | None) -> list[str]:
+    """What is said at the top of the page."""
+    if isinstance(refused, CartRejected):
+        return [problem.message for problem in refused.problems]
+    return [refused.message] if refused is not None else []
+
+
+def _of(refused: CartRejected | Conflict | None, category: Category) -> list[Any]:
+    found_in = refused.problems if isinstance(refused, CartRejected) else ()
+    return [problem for problem in found_in if problem.category is category]
+
+
+def _told(asked: access.AccessRequest) -> str:
+    if not asked.is_pending:
+        return f"{asked.number} has been submitted and {asked.status} at once. The secret stays as it is."
+    names = [access.awaited(stage) for stage in asked.open_stages]
+    return f"{asked.number} has been submitted and awaits {' and '.join(names)}. The old plan holds until then."
+
+
+def _credential(app_id: int, credential_id: int) -> Credential:
+    """A credential of the person's own app: 404 for an app they cannot see, 403 for one that a colleague shares."""
+    person = current_person()
+    app = found(apps.find_app(app_id, seen_by=person))
+    found(app if app.is_visible_to(person) else None)
+    if not app.is_editable_by(person):
+        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
+    return found(credentials.find_credential(credential_id, app=app))
