@@ -62,6 +62,12 @@ class ReasonForm(FlaskForm):
     reason = TextAreaField("Reason", [DataRequired("Give a reason: it stands in the record."), Length(max=1000)])
 
 
+class LeaveForm(ReasonForm):
+    """Why an account is closed; with the impact that was on the screen."""
+
+    shown = HiddenField()
+
+
 @bp.get("/users")
 @requires(Right.SEE_USERS)
 def index() -> ResponseReturnValue:
@@ -118,13 +124,19 @@ def leaving(user_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_USERS)
 def deactivate(user_id: int) -> ResponseReturnValue:
     """Close the account at once."""
-    person, form = _find(user_id), ReasonForm()
+    person, form = _find(user_id), LeaveForm()
     if not form.validate():
-        return _show(person, reason_form=form, status=422)
-    with transaction():
-        accounts.deactivate(person, by=current_person(), reason=form.reason.data or "")
-        access.restaff_for(person=person, roles=person.role_names)
-    return done(url_for("admin.users.show", user_id=user_id), "The account is closed.")
+        return _leaving(person, form, status=422)
+    try:
+        with transaction():
+            access.refuse_unseen(person, form.shown.data or "")
+            accounts.deactivate(person, by=current_person(), reason=form.reason.data or "")
+            access.restaff_for(person=person, roles=person.role_names)
+    except Conflict as stale:
+        return _leaving(_find(user_id), form, problem=stale.message, status=409)
+    left = len(apps.apps_of(_find(user_id)))
+    advice = f" {left} app{'' if left == 1 else 's'} of theirs should go to somebody else." if left else ""
+    return done(url_for("admin.users.show", user_id=user_id), f"The account is closed.{advice}")
 
 
 @bp.post("/users/<key:user_id>/reactivate")
@@ -163,6 +175,7 @@ def _show(
         person=person,
         roles_form=roles_form or fresh,
         reason_form=reason_form or ReasonForm(formdata=None),
+        change=proposals.waiting_about(person),
         apps=apps.apps_of(person),
         session_count=len(accounts.sessions_of(person, idle=session_lifetime())),
         may_edit=current_person().may(Right.EDIT_USERS),
@@ -170,6 +183,20 @@ def _show(
     )
 
 
+def _leaving(person: User, form: LeaveForm, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
+    impact = access.impact_of(person)
+    form.shown.data = impact.mark
+    return render(
+        "admin/users/deactivate.html",
+        status=status,
+        person=person,
+        form=form,
+        problem=problem,
+        apps=apps.apps_of(person),
+        owned=catalog.products_owned_alone(person),
+        **impact_context(impact, person),
+    )
+
+
 def _find(user_id: int) -> User:
     return found(accounts.find_person(user_id))
-        change=proposals.waiting_about(person),

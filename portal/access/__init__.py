@@ -83,6 +83,7 @@ from portal.access.filters import (
     save_filter,
 )
 from portal.access.form import form_again, form_of
+from portal.access.handing_over import secrets_known_since, transfer_app
 from portal.access.hands import (
     add_stage,
     addable_stages,
@@ -440,6 +441,7 @@ __all__ = [
     "sample_ask",
     "save_filter",
     "scopes_after",
+    "secrets_known_since",
     "send_digest",
     "set_envelope",
     "signals_of",
@@ -454,6 +456,7 @@ __all__ = [
     "take_back",
     "tallies",
     "touched_by",
+    "transfer_app",
     "try_on_request",
     "try_policy",
     "use_of",

@@ -35,8 +35,18 @@ class Impact:
     mark: str
 
     @property
+    def touches(self) -> bool:
+        """Whether anybody would notice."""
+        return bool(self.grants or self.pending)
+
+    @property
     def in_words(self) -> str:
-        """The numbers in one sentence, such as "17 apps in 4 organisations, 3 used it this week"."""
+        """The numbers, such as "17 apps in 4 organisations, 3 used it this week."."""
+        waiting = many(self.pending, "request")
+        verb = "waits" if self.pending == 1 else "wait"
+        return f"{self._holders()} {waiting} {verb} for a decision." if self.pending else self._holders()
+
+    def _holders(self) -> str:
         if not self.apps:
             return "No app has access."
         apps, places = many(self.apps, "app"), many(self.organisations, "organisation")
@@ -101,7 +111,7 @@ def people_touched_by(thing: ApiProduct | Plan) -> dict[User, list[DeveloperApp]
 def refuse_unseen(thing: Thing, seen: str) -> None:
     """Raise Conflict unless ``seen`` is the mark of what would be touched now, or nothing would be."""
     impact = impact_of(thing)
-    if impact.mark != seen and (impact.grants or impact.pending):
+    if impact.touches and impact.mark != seen:
         raise Conflict(f"Look at what this touches before you go on: {impact.in_words}")
 
 

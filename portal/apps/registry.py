@@ -22,6 +22,7 @@ MOST_URLS = 20
 LONGEST_NAME = 120
 LONGEST_DESCRIPTION = 4000
 LONGEST_URL = 500
+NOBODY = "Nobody with this address can have the app."
 
 
 def add_app(
@@ -71,6 +72,24 @@ def change_app(app: DeveloperApp, values: Mapping[str, Any], *, by: User) -> Non
         setattr(locked, field, value)
     if after:
         record(EventKind.APP_CHANGED, subject=locked, by=by, before=before, after=after)
+
+
+def change_owner(app: DeveloperApp, to: User, *, by: User, reason: str = "") -> None:
+    """Give a locked app to somebody else. ``access.transfer_app`` does this with all that hangs on it.
+
+    Its owner gives it to colleagues in the same organisation; administrators to anybody who may have apps. Raises
+    NotAllowed for others, Invalid when the person cannot have it.
+    """
+    if not app.is_live or not (app.owner_id == by.id or by.may(Right.EDIT_USERS)):
+        raise NotAllowed("Only the owner of an app and administrators can give it to somebody else.")
+    lock(User, to.id)
+    _check_new_owner(app, to, by)
+    before = {"owner": app.owner.email, "organisation": app.organisation.name}
+    app.owner, app.organisation = to, to.organisation
+    app.visibility = _allowed(app.visibility, to)
+    db.session.flush()
+    after = {"owner": to.email, "organisation": to.organisation.name}
+    record(EventKind.APP_TRANSFERRED, subject=app, by=by, reason=reason, before=before, after=after)
 
 
 def split_urls(text: str) -> list[str]:
@@ -144,6 +163,21 @@ def _check_name(name: str, *, owner: User, renamed: DeveloperApp | None = None) 
         raise Invalid(f"You already have an app called {wanted}.", field="name")
     if len(others) >= MOST_APPS:
         raise Invalid(f"You have {MOST_APPS} apps, which is the most one person can have.", field="name")
+
+
+def _check_new_owner(app: DeveloperApp, to: User, by: User) -> None:
+    if to.id == app.owner_id:
+        raise Invalid("This is the owner of the app already.", field="email")
+    colleague = to.organisation_id == app.organisation_id and not to.organisation.is_default
+    if not (to.active and to.may(Right.REQUEST_ACCESS) and (colleague or by.may(Right.EDIT_USERS))):
+        raise Invalid(NOBODY, field="email")
+    others = apps_of(to)
+    if any(other.name.casefold() == app.name.casefold() for other in others):
+        raise Invalid(
+            f"{to.display_name} already has an app called {app.name}. Rename one of them first.", field="email"
+        )
+    if len(others) >= MOST_APPS:
+        raise Invalid(f"{to.display_name} has {MOST_APPS} apps, which is the most one person can have.", field="email")
 
 
 def _check_description(text: str) -> None:

@@ -3,6 +3,7 @@
 from portal.catalog.browsing import EMPTY_SHELF, Shelf, Tile, browse, categories, featured
 from portal.catalog.catalogues import change_catalogue, create_catalogue, delete_catalogue
 from portal.catalog.descriptions import Refused
+from portal.catalog.api_versions import ApiVersion, choosable, chosen_versions, end_version, versions_of
 from portal.catalog.documents import (
     ReadDescription,
     attach_description,
@@ -55,6 +56,7 @@ from portal.catalog.overview import (
     product_choices,
     product_counts,
     products_on_plans,
+    products_owned_alone,
     products_with,
 )
 from portal.catalog.plans import change_plan, create_plan, set_plan_end
@@ -80,6 +82,11 @@ from portal.catalog.terms_of_use import (
 )
 
 __all__ = [
+    "versions_of",
+    "end_version",
+    "chosen_versions",
+    "choosable",
+    "ApiVersion",
     "EMPTY_SHELF",
     "LONGEST_TERMS",
     "OPEN_PRODUCT_STATES",
@@ -151,6 +158,7 @@ __all__ = [
     "product_owner",
     "product_values",
     "products_on_plans",
+    "products_owned_alone",
     "products_page",
     "products_with",
     "publish_terms",

@@ -8,6 +8,7 @@ keeps its value. Each change leaves its trace with before and after. ``by`` is N
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -16,7 +17,7 @@ from portal.accounts import Right, RoleName, User
 from portal.catalog import fields
 from portal.catalog.models import ApiProduct, AuthMethod, Catalogue, Classification, ProductState, catalogue_product
 from portal.catalog.search import index_product
-from portal.catalog.storing import changes, locked, need, new_values, store
+from portal.catalog.storing import changes, locked, need, new_values, set_end, store
 from portal.db import db, now
 from portal.errors import Invalid, NotAllowed
 from portal.events import EventKind, record
@@ -103,18 +104,30 @@ def change_product_state(
 ) -> ApiProduct:
     """Publish, deprecate or retire a product. Raises Conflict for a move that is not allowed."""
     product = lock_product(product, by=by, version=version)
-    before = product.state
+    before: dict[str, Any] = {"state": product.state}
+    after: dict[str, Any] = {"state": state}
     product.move_to(state)
+    if state is ProductState.PUBLISHED and product.retires_on is not None:
+        before["retires_on"], after["retires_on"] = product.retires_on, None
+        product.retires_on = product.successor = None  # what was announced is off
     db.session.flush()
     record(
         EventKind.PRODUCT_STATE_CHANGED,
         subject=product,
         by=by,
         reason=fields.prose("The reason", 2_000)(reason, "reason"),
-        before={"state": before},
-        after={"state": state},
+        before=before,
+        after=after,
     )
     return product
+
+
+def set_product_end(
+    product: ApiProduct, on: date | None, successor: Any, *, by: User | None, version: int | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Set the day on which a product is retired and what takes its place; what that changed, before and after."""
+    product = lock_product(product, by=by, version=version)
+    return set_end(product, on, successor)
 
 
 def lock_product(product: ApiProduct, *, by: User | None, version: int | None = None) -> ApiProduct:

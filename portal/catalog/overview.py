@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, func, select
 
+from portal.accounts import User
 from portal.catalog.models import (
     ApiProduct,
     Catalogue,
@@ -15,6 +16,7 @@ from portal.catalog.models import (
     ProductState,
     catalogue_plan,
     catalogue_product,
+    product_owner,
 )
 from portal.catalog.offers import is_open
 from portal.db import db
@@ -88,6 +90,15 @@ def products_on_plans() -> dict[int, int]:
         .group_by(catalogue_plan.c.plan_id)
     )
     return {row[0]: row[1] for row in db.session.execute(query)}
+
+
+def products_owned_alone(person: User) -> Sequence[ApiProduct]:
+    """The products, by name, that have this person as owner and no other active one."""
+    mine = select(product_owner.c.product_id).where(product_owner.c.user_id == person.id)
+    others = select(product_owner.c.product_id).join(User, User.id == product_owner.c.user_id)
+    others = others.where(User.id != person.id, User.active)
+    query = select(ApiProduct).where(ApiProduct.id.in_(mine), ApiProduct.id.not_in(others))
+    return db.session.scalars(query.order_by(ApiProduct.sort_name, ApiProduct.id)).all()
 
 
 def catalogues_with(plan: Plan) -> Sequence[Catalogue]:

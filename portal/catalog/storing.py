@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 from sqlalchemy import select
@@ -84,6 +85,15 @@ def changes(thing: Any, given: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
         if not _same(value, given[field])
     }
     return before, {field: given[field] for field in before}
+
+
+def set_end(thing: Any, on: date | None, successor: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Set when this ends and what takes its place; what that changed, before and after."""
+    before, after = changes(thing, {"retires_on": on, "successor": successor})
+    for field, value in after.items():
+        setattr(thing, field, value)
+    db.session.flush()
+    return before, after
 
 
 def _same(present: Any, given: Any) -> bool:

@@ -4,7 +4,16 @@
 worker claims messages with a lease and a channel sends them.
 """
 
-from portal.events.audit import Actor, audit_page, changed_fields, find_event, record, record_access, subject_history
+from portal.events.audit import (
+    Actor,
+    audit_page,
+    changed_fields,
+    find_event,
+    last_event,
+    record,
+    record_access,
+    subject_history,
+)
 from portal.events.channel import Channel, Draft, Failed, channel_named, register, registered
 from portal.events.deadletters import replay, replay_all, set_aside_waiting
 from portal.events.kinds import EventKind
@@ -47,6 +56,7 @@ __all__ = [
     "find_message",
     "forget_content",
     "forget_leases",
+    "last_event",
     "name_messages_after",
     "outbox_page",
     "put_back",

@@ -135,6 +135,14 @@ def subject_history(*subjects: Any) -> Sequence[AuditEvent]:
     return db.session.scalars(select(AuditEvent).where(or_(*mine)).order_by(AuditEvent.id)).all()
 
 
+def last_event(kind: EventKind, subject: Any) -> AuditEvent | None:
+    """The last event of this kind about this stored object."""
+    mine = select(AuditEvent).where(
+        AuditEvent.subject_type == subject.__tablename__, AuditEvent.subject_id == subject.id, AuditEvent.kind == kind
+    )
+    return db.session.scalars(mine.order_by(AuditEvent.id.desc()).limit(1)).one_or_none()
+
+
 def _kinds_of(word: str) -> list[EventKind]:
     return [k for k in EventKind if k.value.split(".")[0] == word]
 

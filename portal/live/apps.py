@@ -113,6 +113,7 @@ def show(app_id: int) -> ResponseReturnValue:
         samples={c.id: _samples(c, grants) for c in held if c.is_live},
         emergencies=emergencies,
         uses=access.use_of([grant for grant in grants if grant.is_held]),
+        handed_over=access.secrets_known_since(app),
         renewable=access.renewable_credentials(grants, notice_days(), without=emergencies),
         changing={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.PLAN_CHANGE},
         renewals={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.RENEWAL},

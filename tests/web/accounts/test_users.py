@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import func, select
 
-from portal import accounts
+from portal import accounts, apps
 from portal.accounts import RoleName, User
 from portal.db import db, transaction
 from portal.events import AuditEvent, EventKind
@@ -122,8 +122,9 @@ def test_an_account_is_closed_with_a_reason_and_opened_again(browser):
     admin, person = make_user(RoleName.ADMINISTRATOR), make_user()
     make_app(person)
     visitor = browser(admin)
-    page = visitor.get(f"/admin/users/{person.id}")
-    assert "Their 1 app loses access at once" in page.text()
+    page = visitor.get(f"/admin/users/{person.id}").follow("Deactivate")
+    assert "No app has access." in page.text("#impact")
+    assert page.texts("#apps .row-title") == [apps.apps_of(person)[0].name]
 
     assert page.press("Close the account").status == 422
     page.press("Close the account", Reason="Left the company.")

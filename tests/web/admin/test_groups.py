@@ -228,7 +228,7 @@ def test_closing_an_account_asks_somebody_else_at_once(browser, admin):
     owner, colleague = make_user(RoleName.API_OWNER), make_user(RoleName.API_OWNER)
     request = make_request(owner=owner)
 
-    browser(admin).get(f"/admin/users/{owner.id}").press("Close the account", Reason="Left.")
+    browser(admin).get(f"/admin/users/{owner.id}/deactivate").press("Close the account", Reason="Left.")
 
     db.session.rollback()
     assert access.may_decide(db.session.get(AccessRequest, request.id), db.session.get(User, colleague.id))

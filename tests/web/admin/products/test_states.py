@@ -21,15 +21,15 @@ def test_a_product_is_published_deprecated_retired_and_published_again(browser, 
     live = f"/catalogues/{shelf.slug}/{product.slug}"
     page = owner.get(f"/admin/products/{product.id}")
     assert "See it in the Live Portal" not in page.text()
-    assert not page.has_button("Retire")
+    assert "Retire" not in page.texts("main a")
     assert browser().get(live).status == 404
 
     page = page.press("Publish")
     assert stored(product).state is ProductState.PUBLISHED
     assert page.follow("See it in the Live Portal").path == live
-    page = page.press("Deprecate", Reason="A new version is out")
+    page = page.follow("Deprecate").press("Deprecate", Reason="A new version is out")
     assert stored(product).state is ProductState.DEPRECATED
-    page = page.press("Retire")
+    page = page.follow("Retire").press("Retire now")
     assert stored(product).state is ProductState.RETIRED
     assert browser().get(live).status == 404
     page = page.press("Publish again")
@@ -47,10 +47,11 @@ def test_retiring_says_how_many_apps_lose_access(owner, person):
     with transaction():
         access.revoke_access(access.grants_of(requests[0].app)[0], by=person, reason="Leaked")
 
-    page = owner.get(f"/admin/products/{product.id}")
+    page = owner.get(f"/admin/products/{product.id}").follow("Retire")
 
-    assert "2 apps lose access at once." in page.text("#confirm-retire")
-    page = page.press("Retire")
+    assert "2 apps in 1 organisation, none used it this week." in page.text("#impact")
+    assert page.press("Retire now").status == 422
+    page = page.press("Retire now", Reason="Nobody maintains it.")
     assert stored(product).state is ProductState.RETIRED
     assert access.grants_of(requests[1].app)[0].state is GrantState.ACTIVE
     assert "2 apps get their access back at once" in page.text("#publish-hint")

@@ -1,0 +1,55 @@
+"""Giving an app to somebody else, with what hangs on it: access goes on, what was only asked for ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from portal import apps, credentials
+from portal.access.break_glass import emergency_credentials
+from portal.access.ending import close_as_withdrawn
+from portal.access.impact import refuse_unseen
+from portal.access.models import AccessRequest, RequestKind, RequestStatus
+from portal.accounts import User
+from portal.apps import DeveloperApp
+from portal.db import db, lock
+from portal.errors import Conflict, Invalid, NotFound
+from portal.events import EventKind, last_event
+
+
+def transfer_app(app: DeveloperApp, to: User, *, by: User, reason: str, seen: str) -> DeveloperApp:
+    """Make somebody else the owner of an app: its owner to a colleague, an administrator to anybody.
+
+    Its access goes on. Requests that nobody has decided are withdrawn: they were made by somebody who has the app no
+    longer, and the new owner might be the one to decide them. Raises Conflict while it has emergency access, which was
+    for the person, or when the impact is not what was ``seen``.
+    """
+    locked = lock(DeveloperApp, app.id)
+    if locked is None or not locked.is_live:
+        raise NotFound("There is no such app.")
+    if not reason.strip():
+        raise Invalid("Give a reason: it stands in the record, and both owners read it.", field="reason")
+    refuse_unseen(locked, seen)
+    emergencies = emergency_credentials(locked)
+    if any(credential.is_live and credential.id in emergencies for credential in credentials.credentials_of(locked)):
+        raise Conflict("This app has emergency access, which was for its owner alone. Revoke that first.")
+    pending = select(AccessRequest.id).where(
+        AccessRequest.app_id == locked.id, AccessRequest.status == RequestStatus.PENDING
+    )
+    apps.change_owner(locked, to, by=by, reason=reason.strip())
+    for request_id in db.session.scalars(pending.order_by(AccessRequest.id)).all():
+        request = lock(AccessRequest, request_id)
+        if request is not None and request.is_pending and request.kind is not RequestKind.BREAK_GLASS:
+            close_as_withdrawn(request, by=by, reason=f"The app was given to {to.display_name}.")
+    return locked
+
+
+def secrets_known_since(app: DeveloperApp) -> datetime | None:
+    """When the app came from somebody else who may know its secrets; None when none of them is as old as that."""
+    handed = last_event(EventKind.APP_TRANSFERRED, app)
+    if handed is None:
+        return None
+    held = [each for each in credentials.credentials_of(app) if each.is_live and each.secret_made_at is not None]
+    old = any(each.secret_made_at is not None and each.secret_made_at < handed.occurred_at for each in held)
+    return handed.occurred_at if old else None
