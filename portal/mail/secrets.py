@@ -41,8 +41,8 @@ class SecretMails:
         return self._to("rotate", credential, values)
 
     def stopped(self, credential: Credential, reason: str, by: Any) -> list[Draft]:
-        """Somebody has stopped the secret before its time."""
-        if by is not None and by.id == credential.app.owner_id:
+        """An administrator has stopped the secret before its time. Of a leak that was reported another mail tells."""
+        if by is None or by.id == credential.app.owner_id:
             return []
         return self._to("secret_stopped", credential, {"reason": reason})
 
