@@ -27,6 +27,7 @@ from admin import (
     policies,
     policy_moves,
     policy_trials,
+    product_descriptions,
     product_terms,
     products,
     request_questions,
@@ -75,4 +76,4 @@ for family in (
 ):
     bp.register_blueprint(family.bp)
 
-__all__ = ["bp", "menu", "policy_moves", "policy_trials"]
+__all__ = ["bp", "menu", "policy_moves", "policy_trials", "product_descriptions"]

@@ -1,14 +1,11 @@
-"""API products: what they are, who owns them, where they stand, and their API descriptions."""
+"""API products: what they are, who owns them and where they stand."""
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Any
 
-from flask import Blueprint, Response, request, send_file, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from flask_wtf.file import FileField, FileRequired
 from wtforms import BooleanField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
@@ -18,7 +15,7 @@ from admin.choosing import choice_context
 from admin.fields import CommaList, EditForm, ScopeLines, TickList
 from portal import access, accounts, catalog, events
 from portal.accounts import Right, RoleName
-from portal.catalog import ApiProduct, AuthMethod, Classification, Environment, ProductState, Refused
+from portal.catalog import ApiProduct, AuthMethod, Classification, Environment, ProductState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.web import (
@@ -28,7 +25,6 @@ from portal.web import (
     done,
     found,
     key_in_url,
-    key_of,
     page_of,
     page_url,
     render,
@@ -39,7 +35,6 @@ from portal.web import (
 bp = Blueprint("products", __name__)
 PAGE_SIZE = 50
 MOST_COUNTED = 1000
-MOST_BYTES = 20 * 1024 * 1024
 
 
 class Words(SelectMultipleField):
@@ -115,13 +110,6 @@ class MoveForm(EditForm):
     reason = TextAreaField("Reason", [Length(max=2000)])
 
 
-class UploadForm(FlaskForm):
-    """A file with an API description, and what it takes the place of."""
-
-    file = FileField("File", [FileRequired("Choose a file.")])
-    replaces = SelectField("Takes the place of", choices=[], default="")
-
-
 @bp.get("/products")
 @requires(Right.SEE_CATALOGUE)
 def index() -> ResponseReturnValue:
@@ -180,7 +168,7 @@ def preview() -> ResponseReturnValue:
 @requires(Right.SEE_CATALOGUE)
 def show(product_id: int) -> ResponseReturnValue:
     """One product, to read or to change."""
-    product = _find(product_id)
+    product = find(product_id)
     return _show(product, _filled(product))
 
 
@@ -188,7 +176,7 @@ def show(product_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def save(product_id: int) -> ResponseReturnValue:
     """Put what was typed in force."""
-    product = _editable(product_id)
+    product = editable(product_id)
     form = ProductForm(data=_values_of(product))
     del form.slug  # made once, and stays: links to the product must not break
     if not form.validate():
@@ -201,9 +189,9 @@ def save(product_id: int) -> ResponseReturnValue:
                 access.restaff_for(product=product)
     except Invalid as refusal:
         blame(form, refusal)
-        return _show(_find(product_id), form, status=422)
+        return _show(find(product_id), form, status=422)
     except Conflict as stale:
-        return _show(_find(product_id), form, problem=stale.message, status=409)
+        return _show(find(product_id), form, problem=stale.message, status=409)
     return done(_page(product_id), "The changes are saved.")
 
 
@@ -212,55 +200,6 @@ def save(product_id: int) -> ResponseReturnValue:
 def publish(product_id: int) -> ResponseReturnValue:
     """Let consumers see the product and use it."""
     return _publish(product_id)
-
-
-@bp.get("/products/<key:product_id>/descriptions")
-@requires(Right.SEE_CATALOGUE)
-def descriptions(product_id: int) -> ResponseReturnValue:
-    """The product's API descriptions with what is wrong with them."""
-    return _descriptions(_find(product_id))
-
-
-@bp.post("/products/<key:product_id>/descriptions")
-@requires(Right.EDIT_PRODUCTS)
-def upload(product_id: int) -> ResponseReturnValue:
-    """Read a file, and keep it when it is an API description. Reading may take long, so nothing is locked meanwhile."""
-    product = _editable(product_id)
-    form = _upload_form(product)
-    if not form.validate():
-        return _descriptions(product, form, status=422)
-    try:
-        with form.file.data.stream as file:
-            given = catalog.read_description(file.read(MOST_BYTES + 1))
-        with transaction():
-            kept = _keep(_find(product_id), given, form)
-    except (Refused, Conflict) as refusal:
-        form.file.errors = [refusal.message]
-        return _descriptions(_find(product_id), form, status=409 if isinstance(refusal, Conflict) else 422)
-    faults = "no faults" if not kept.faults else f"{len(kept.faults)} fault{'' if len(kept.faults) == 1 else 's'}"
-    operations = f"{kept.operation_count} operation{'' if kept.operation_count == 1 else 's'}"
-    return done(_descriptions_page(product_id), f"{kept.file_name} was read: {operations}, {faults}.")
-
-
-@bp.post("/products/<key:product_id>/descriptions/<key:description_id>/remove")
-@requires(Right.EDIT_PRODUCTS)
-def remove(product_id: int, description_id: int) -> ResponseReturnValue:
-    """Take an API description away."""
-    product = _editable(product_id)
-    description = found(catalog.find_description(product, description_id))
-    name = description.file_name
-    with transaction():
-        catalog.remove_description(description, by=current_person())
-    return done(_descriptions_page(product_id), f"{name} is removed.")
-
-
-@bp.get("/products/<key:product_id>/descriptions/<key:description_id>/original")
-@requires(Right.SEE_CATALOGUE)
-def original(product_id: int, description_id: int) -> Response:
-    """The file as it was given, to be kept and never shown by the browser."""
-    description = found(catalog.find_description(_find(product_id), description_id))
-    content = BytesIO(catalog.original_of(description))
-    return send_file(content, description.media_type, as_attachment=True, download_name=description.file_name)
 
 
 def _new(form: ProductForm, *, status: int = 200) -> ResponseReturnValue:
@@ -302,7 +241,7 @@ def frame(product: ApiProduct, part: str) -> dict[str, Any]:
 
 
 def _publish(product_id: int) -> ResponseReturnValue:
-    product, form = _editable(product_id), MoveForm()
+    product, form = editable(product_id), MoveForm()
     if not form.validate():
         raise Invalid("The reason is too long: at most 2,000 characters fit.", field="reason")
     try:
@@ -315,39 +254,9 @@ def _publish(product_id: int) -> ResponseReturnValue:
                 version=form.seen_version,
             )
     except Conflict as stale:
-        product = _find(product_id)
+        product = find(product_id)
         return _show(product, _filled(product), problem=stale.message, status=409)
-    return done(_page(product_id), f"{_find(product_id).name} is published.")
-
-
-def _keep(product: ApiProduct, given: catalog.ReadDescription, form: UploadForm) -> catalog.ApiDescription:
-    """Put the description in the place of the one that was chosen, or of the one with the same name or title."""
-    named = key_of(form.replaces.data or "")
-    if named is not None:
-        replaced = catalog.find_description(product, named)
-        if replaced is None:
-            raise Conflict("The description that this file was to replace is no longer there. Choose again.")
-        catalog.remove_description(replaced, by=current_person())
-    return catalog.attach_description(product, given, form.file.data.filename or "", by=current_person())
-
-
-def _descriptions(product: ApiProduct, form: UploadForm | None = None, *, status: int = 200) -> ResponseReturnValue:
-    return render(
-        "admin/products/descriptions.html",
-        status=status,
-        **frame(product, "descriptions"),
-        form=form or _upload_form(product, empty=True),
-    )
-
-
-def _upload_form(product: ApiProduct, *, empty: bool = False) -> UploadForm:
-    form = UploadForm(formdata=None) if empty else UploadForm()
-    kept = catalog.descriptions_of(product)
-    form.replaces.choices = [
-        SelectChoice("", "the one with the same file name or title, if there is one"),
-        *(SelectChoice(str(one.id), f"{one.file_name} ({one.title or 'no title'})") for one in kept),
-    ]
-    return form
+    return done(_page(product_id), f"{find(product_id).name} is published.")
 
 
 def _filled(product: ApiProduct) -> ProductForm:
@@ -367,9 +276,9 @@ def _values_of(product: ApiProduct) -> dict[str, Any]:
     return {**values, "owners": owners, "scopes": scopes, "catalogues": [c.id for c in catalog.catalogues_of(product)]}
 
 
-def _editable(product_id: int) -> ApiProduct:
+def editable(product_id: int) -> ApiProduct:
     """The product, if this person may change it; the room asks again under its lock."""
-    product = _find(product_id)
+    product = find(product_id)
     if not catalog.may_edit_product(product, current_person()):
         raise NotAllowed("Only the owners of a product and administrators can change it.")
     return product
@@ -379,9 +288,6 @@ def _page(product_id: int) -> str:
     return url_for("admin.products.show", product_id=product_id)
 
 
-def _descriptions_page(product_id: int) -> str:
-    return url_for("admin.products.descriptions", product_id=product_id)
-
-
-def _find(product_id: int) -> ApiProduct:
+def find(product_id: int) -> ApiProduct:
+    """The product with this key, or a 404 page."""
     return found(catalog.find_product(product_id))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -17,7 +17,7 @@ from portal.access.holdings import changing, held_by
 from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestKind
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import Environment, Offer, Plan
+from portal.catalog import Environment, Offer, Plan, chosen_versions
 from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Invalid
@@ -121,6 +121,12 @@ def environment_problems(items: Sequence[CartItem], environment: Environment) ->
         return []
     message = f"{_names(missing)} {'is' if len(missing) == 1 else 'are'} not offered in {environment.label.lower()}."
     return [Problem(Category.PRODUCT, message, _removals({"": missing}))]
+
+
+def version_problems(items: Sequence[CartItem], wanted: Mapping[int, str]) -> tuple[dict[int, str], list[Problem]]:
+    """The version of each product's API that is asked for, by the product's key, and those that cannot be (C22)."""
+    chosen, refused = chosen_versions([item.product for item in items], wanted)
+    return chosen, [Problem(Category.PRODUCT, message) for message in refused]
 
 
 def environments_for(items: Sequence[CartItem]) -> list[Environment]:

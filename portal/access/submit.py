@@ -23,6 +23,7 @@ from portal.access.rules import (
     environment_problems,
     problems,
     reason_problems,
+    version_problems,
 )
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import User
@@ -47,6 +48,7 @@ class _Ask:
     credential: Credential | None
     credential_name: str
     batch: str
+    versions: Mapping[int, str]
 
 
 def open_cart(*, by: User, seen: str = "") -> Sequence[CartItem]:
@@ -76,13 +78,14 @@ def submit(
     environment: Environment = Environment.TEST,
     answers: Mapping[str, Any] | None = None,
     form_ids: Sequence[int] = (),
+    versions: Mapping[int, str] | None = None,
 ) -> list[AccessRequest]:
     """Turn the person's cart into access requests for one of their apps, one a catalogue, and empty the cart.
 
     ``credential`` adds the products to that existing credential; otherwise approval issues a new one. ``seen`` is the
     ``fingerprint`` of the cart as the person saw it. ``answers`` are those to the request forms ``form_ids``, as they
-    were typed. Raises CartRejected with every problem found, NotAllowed for
-    somebody else's app.
+    were typed; ``versions`` are the versions of APIs that were chosen, by the keys of their products, instead of the
+    usual ones. Raises CartRejected with every problem found, NotAllowed for somebody else's app.
     """
     items = open_cart(by=by, seen=seen)
     locked = lock(DeveloperApp, app.id)  # an app that is being deleted gets no request
@@ -92,7 +95,8 @@ def submit(
     found += environment_problems(items, environment)
     found += credential_problems(items, app, credential, credential_name, environment)
     given, missing = judged_answers(items, answers or {}, form_ids, environment=environment, by=by)
-    if found := found + missing:
+    chosen, gone = version_problems(items, versions or {})
+    if found := found + missing + gone:
         raise CartRejected(found)
     ask = _Ask(
         app=app,
@@ -104,6 +108,7 @@ def submit(
         credential=credential,
         credential_name=credential_name.strip(),
         batch=uuid.uuid4().hex,
+        versions=chosen,
     )
     try:
         made = [_submit_group(group, ask) for group in groups(items)]
@@ -133,7 +138,13 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
         credential_name=ask.credential_name,
         reason=ask.reason,
         items=[
-            RequestItem(product=p, app_id=ask.app.id, environment=ask.environment, scopes=plan.scopes_for(p))
+            RequestItem(
+                product=p,
+                app_id=ask.app.id,
+                environment=ask.environment,
+                scopes=plan.scopes_for(p),
+                api_version=ask.versions.get(p.id, ""),
+            )
             for p in products
         ],
     )

@@ -29,6 +29,8 @@ def terms_of(request: AccessRequest) -> dict[str, Any]:
         "credential_lifetime_days": plan.credential_lifetime_days,
         "products": {item.product.slug: item.granted_scopes for item in request.standing_items},
     }
+    if versions := {item.product.slug: item.api_version for item in request.standing_items if item.api_version}:
+        terms["versions"] = versions
     if request.ends_on is not None:
         terms["ends_on"] = request.ends_on.isoformat()
     return terms

@@ -1,9 +1,9 @@
 """What is offered: API products with real documentation, plans, and the catalogues that publish them."""
 
+from portal.catalog.api_versions import ApiVersion, choosable, chosen_versions, end_version, versions_of
 from portal.catalog.browsing import EMPTY_SHELF, Shelf, Tile, browse, categories, featured
 from portal.catalog.catalogues import change_catalogue, create_catalogue, delete_catalogue
 from portal.catalog.descriptions import Refused
-from portal.catalog.api_versions import ApiVersion, choosable, chosen_versions, end_version, versions_of
 from portal.catalog.documents import (
     ReadDescription,
     attach_description,
@@ -82,11 +82,6 @@ from portal.catalog.terms_of_use import (
 )
 
 __all__ = [
-    "versions_of",
-    "end_version",
-    "chosen_versions",
-    "choosable",
-    "ApiVersion",
     "EMPTY_SHELF",
     "LONGEST_TERMS",
     "OPEN_PRODUCT_STATES",
@@ -96,6 +91,7 @@ __all__ = [
     "ApiDescription",
     "ApiOperation",
     "ApiProduct",
+    "ApiVersion",
     "AuthMethod",
     "Catalogue",
     "Classification",
@@ -123,12 +119,15 @@ __all__ = [
     "change_plan",
     "change_product",
     "change_product_state",
+    "choosable",
+    "chosen_versions",
     "create_catalogue",
     "create_plan",
     "create_product",
     "day_begins",
     "delete_catalogue",
     "descriptions_of",
+    "end_version",
     "featured",
     "find_catalogue",
     "find_catalogue_by_slug",
@@ -170,5 +169,6 @@ __all__ = [
     "set_product_end",
     "summary_of",
     "terms_versions",
+    "versions_of",
     "viewer_json_of",
 ]

@@ -65,9 +65,11 @@ def read_description(raw: bytes, *, strictly: bool = False) -> ReadDescription:
 
 
 def attach_description(
-    product: ApiProduct, given: ReadDescription, file_name: str, *, by: User | None
+    product: ApiProduct, given: ReadDescription, file_name: str, *, by: User | None, another_version: bool = False
 ) -> ApiDescription:
     """Give a product an API description. It takes the place of one with the same file name or title.
+
+    ``another_version`` leaves those of other versions of the same API where they are.
 
     The product's row is locked, so of two at once one whole description stays (M10).
     """
@@ -75,6 +77,9 @@ def attach_description(
     name = clean_file_name(file_name)
     title = _stored(given.description.title, 300)
     replaced = [old for old in descriptions_of(product) if old.file_name == name or (title and old.title == title)]
+    if another_version:
+        number = _stored(given.description.api_version, 80)
+        replaced = [old for old in replaced if old.title == title and old.api_version == number]
     for old in replaced:
         db.session.delete(old)
     db.session.flush()

@@ -20,7 +20,7 @@ from portal import access, apps, catalog, forms, policies
 from portal.access import AccessRequest, CartItem, Category, Problem
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp, Visibility
-from portal.catalog import Environment, Offer
+from portal.catalog import ApiVersion, Environment, Offer
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
@@ -216,7 +216,14 @@ def _submit(form: CartForm, given: Given, reusable: Sequence[Credential]) -> lis
         environment=Environment(form.environment.data),
         answers=given.raw,
         form_ids=[key for text in (form.forms_seen.data or "").split(",") if (key := key_of(text))],
+        versions=_chosen_versions(),
     )
+
+
+def _chosen_versions() -> dict[int, str]:
+    """The versions of APIs that were chosen on the page, by the keys of their products."""
+    sent = ((key_of(name.removeprefix("version-")), text) for name, text in request.form.items() if "version-" in name)
+    return {key: text for key, text in sent if key}
 
 
 def _given() -> Given:
@@ -347,6 +354,8 @@ def _show(
         form=form,
         items=items,
         groups=access.groups(items),
+        versions={key: catalog.choosable(known) for key, known in _versions(items).items()},
+        chosen=_chosen_versions(),
         **_plan_context(items),
         **asking.page_context(asked, given, found, by=person),
         foreseen=[] if is_fragment else _foreseen(form, items, asked, given),
@@ -369,6 +378,10 @@ def _foreseen(form: CartForm, items: Sequence[CartItem], asked: Ask, given: Give
         form_ids=asked.form_ids,
         answers=forms.weigh_answers(asked, given.raw, by=person).answers,
     )
+
+
+def _versions(items: Sequence[CartItem]) -> dict[int, list[ApiVersion]]:
+    return catalog.versions_of([item.product for item in items])
 
 
 def _plan_context(items: Sequence[Any]) -> dict[str, Any]:
