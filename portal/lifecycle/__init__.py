@@ -10,6 +10,7 @@ from portal.lifecycle.claiming import (
     unclaimed_to_watch,
 )
 from portal.lifecycle.clock import credentials_due, keep_time
+from portal.lifecycle.diagnosis import Door, DoorState, SecretFault, Stop, doors_of, fault_of, stop_of
 from portal.lifecycle.leaks import FOUND_IN_PUBLIC, Find, LeakReport, leak_reports, leaks_of, opened_by, take_reports
 from portal.lifecycle.notices import Ending, endings_of, notices_to_set, set_notices
 from portal.lifecycle.retiring import (
@@ -31,10 +32,14 @@ __all__ = [
     "FOUND_IN_PUBLIC",
     "SUBJECT",
     "CredentialTimer",
+    "Door",
+    "DoorState",
     "End",
     "Ending",
     "Find",
     "LeakReport",
+    "SecretFault",
+    "Stop",
     "accept_terms",
     "activate",
     "can_prove",
@@ -42,8 +47,10 @@ __all__ = [
     "close_plan",
     "credentials_due",
     "deprecate",
+    "doors_of",
     "end_old_secret",
     "endings_of",
+    "fault_of",
     "field_of",
     "keep_time",
     "leak_reports",
@@ -59,6 +66,7 @@ __all__ = [
     "rotate",
     "rotations_to_watch",
     "set_notices",
+    "stop_of",
     "stop_secrets",
     "take_reports",
     "tell_plan_ended",

@@ -13,6 +13,7 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from flask import Request
 
 from portal.oauth.certificates import thumbprint_in
+from portal.web.machines import TRIAL
 
 FORM = "application/x-www-form-urlencoded"
 RESOURCE = "resource"
@@ -34,6 +35,7 @@ class OAuthForm(OAuth2Request):
         self.resources = resources
         self.address = request.remote_addr or ""
         self.certificate = thumbprint_in(request)
+        self.is_trial = TRIAL in request.environ
         self.client: Any = None
         self.user: Any = None
 

@@ -47,7 +47,9 @@ class Grant(ClientCredentialsGrant):
         return self.server.sign(self.target, self.request.scopes, self.client.certificate)
 
     def save_token(self, token: dict[str, Any]) -> None:
-        """Keep nothing of the token; note which access and scopes it opens."""
+        """Keep nothing of the token; note which access and scopes it opens, unless somebody only tries."""
+        if self.request.is_trial:
+            return
         super().save_token(token)
         self.server.uses.note_access(self.target.openings, self.request.scopes)
 

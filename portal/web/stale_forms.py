@@ -88,7 +88,7 @@ def _refuse_for_good(answer: Response) -> Response:
 
 
 def _is_secret(name: str) -> bool:
-    return name == "csrf_token" or "password" in name
+    return name == "csrf_token" or "password" in name or "secret" in name
 
 
 def _called(name: str) -> str:
