@@ -239,12 +239,13 @@ def _sentence(error: dict[str, object]) -> str:
 
 def _demo_secret(settings: Settings) -> str:
     """A secret made once and kept in the instance folder; only the demo may do without a configured one."""
+    path = settings.instance_dir / "secret_key"
     if not (settings.demo or settings.testing):
         raise BadSettings(
             "PORTICO_SECRET_KEY is missing: set it to a random text of 32 or more characters "
             '(for instance the output of: python -c "import secrets; print(secrets.token_urlsafe(48))").'
+            + (f" To work on the demo in {settings.instance_dir}, set PORTICO_DEMO=1 instead." if path.exists() else "")
         )
-    path = settings.instance_dir / "secret_key"
     settings.instance_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         path.touch(mode=0o600)

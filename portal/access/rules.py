@@ -241,7 +241,8 @@ def _allowance_problem(items: Sequence[CartItem], by: User) -> list[Problem]:
         return []
     message = (
         f"Plan access quota exceeded: {plan.display_name} allows {plan.allowance_requests} "
-        f"requests in {plan.allowance_days} days, for all your apps together, and {left or 'none'} "
+        f"request{'' if plan.allowance_requests == 1 else 's'} in {plan.allowance_days} days, "
+        f"for all your apps together, and {left or 'none'} "
         f"{'is' if left == 1 else 'are'} left."
     )
     others = tuple(r for r in _other_plans(items) if r.use_plan_id != plan.id)

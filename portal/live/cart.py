@@ -293,11 +293,14 @@ def _told(made: Sequence[AccessRequest]) -> str:
     by_outlook: dict[str, list[str]] = {}
     for each in made:
         by_outlook.setdefault(_outlook(each), []).append(each.number)
-    return " ".join(
-        f"Your request{'s' if len(numbers) > 1 else ''} {' and '.join(numbers)} "
-        f"{'have' if len(numbers) > 1 else 'has'} been submitted{outlook}."
-        for outlook, numbers in by_outlook.items()
-    )
+    return " ".join(_sentence(numbers, outlook) for outlook, numbers in by_outlook.items())
+
+
+def _sentence(numbers: Sequence[str], outlook: str) -> str:
+    if len(numbers) == 1:
+        return f"Your request {numbers[0]} has been submitted{outlook}."
+    outlook = outlook.replace(" and awaits ", " and await ", 1)
+    return f"Your requests {', '.join(numbers[:-1])} and {numbers[-1]} have been submitted{outlook}."
 
 
 def _outlook(made: AccessRequest) -> str:

@@ -14,6 +14,7 @@ None of this is for forms that another site sends: whoever is lured there must n
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, flash, g, make_response, render_template, request
@@ -26,7 +27,10 @@ from portal.web.errors import error_page
 from portal.web.sessions import own_session
 
 FRESH_TOKEN = "X-CSRF-Token"
-_NOT_TYPED = frozenset({"csrf_token", "seen", "version", "next"})
+_NOT_TYPED = frozenset({"csrf_token", "seen", "forms_seen", "version", "next"})
+_CHOICE = re.compile(
+    r"[a-z0-9_.:-]*", re.ASCII
+)  # as forms send what was ticked or chosen: keys, and words for machines
 OPEN_TOO_LONG = "This form was open for too long. Please send it again; what you typed is still here."
 _PRESS_AGAIN = "This page was open for too long. Please press the button again."
 
@@ -71,7 +75,13 @@ def show_kept() -> Response | None:
         return None
     seen = [(_called(name), text) for name, text in typed if name not in _NOT_TYPED]
     status = 400 if current_user.is_authenticated else 401
-    page = render_template("security/kept.html", typed=typed, seen=seen, files=list(request.files))
+    page = render_template(
+        "security/kept.html",
+        typed=typed,
+        words=[(name, text) for name, text in seen if not _CHOICE.fullmatch(text)],
+        choices=[(name, text) for name, text in seen if _CHOICE.fullmatch(text)],
+        files=list(request.files),
+    )
     return make_response(page, status)
 
 

@@ -94,3 +94,12 @@ def test_X19_no_value_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         load()
 
     assert "SESAME" not in str(stopped.value)
+
+
+def test_X19_without_a_secret_key_the_demo_beside_it_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("PORTICO_SECRET_KEY", raising=False)
+    monkeypatch.setenv("PORTICO_INSTANCE_DIR", str(tmp_path))
+    load(demo=True)
+
+    with pytest.raises(BadSettings, match=r"PORTICO_SECRET_KEY is missing.* set PORTICO_DEMO=1 instead"):
+        load()

@@ -126,7 +126,8 @@ def test_C7_what_was_typed_outlives_the_session(browser: Open) -> None:
     kept = page.press("Create app", Name="Route planner", Description="Two\nlines <b>")
     assert kept.status == 401
     assert "You have been signed out" in kept.text("h1")
-    assert "Route planner" in kept.text("#typed") + kept.text("main")
+    assert "Route planner" in kept.text("#typed")
+    assert "personal" not in kept.text("#typed")  # what was chosen is not read as typed
     assert "<b>" not in kept.html
 
     visitor.sign_in("ada@acme.example")

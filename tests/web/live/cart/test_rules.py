@@ -101,7 +101,7 @@ def test_T36_a_used_up_allowance_is_explained_with_a_way_out(browser, person):
 
     page = browser(person).get("/cart").press("Submit request", **{"Developer app": "new", **NEW_APP})
     assert page.status == 422
-    assert "Plan access quota exceeded: Partner allows 1 requests in 30 days" in page.text("#cart-problems")
+    assert "Plan access quota exceeded: Partner allows 1 request in 30 days" in page.text("#cart-problems")
     assert number_of(DeveloperApp) == 1  # a new app is no way round, and none is left behind
 
     page.press("Use Silver for all", within="#cart-problems").press("Submit request")
