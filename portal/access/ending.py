@@ -165,6 +165,10 @@ def said_why(reason: str) -> str:
 
 def refuse_if_over(grant: Grant) -> None:
     """Raise Conflict when the access has ended, worker or not."""
+    if grant.state is GrantState.SUPERSEDED:
+        raise Conflict(
+            "Newly approved terms have taken the place of this access. Look at it again: nothing was changed."
+        )
     if not grant.is_held:
         raise Conflict(f"This access is {grant.status.lower()} already.")
 
