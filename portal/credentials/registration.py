@@ -163,19 +163,19 @@ def initial_tokens_of(credential: Credential) -> Sequence[InitialAccessToken]:
 
 
 def find_initial_token(text: str) -> InitialAccessToken | None:
-    """The token in a text, if a client may register with it now."""
+    """The token in a text, if a client may register with it now: not one of who has given the app away since."""
     if not well_formed(text):
         return None
     query = select(InitialAccessToken).where(InitialAccessToken.token_hash == hash_secret(text))
-    token = db.session.scalar(query.options(joinedload(InitialAccessToken.credential)))
-    return token if token is not None and token.is_good else None
+    token = db.session.scalar(query.options(joinedload(InitialAccessToken.credential).joinedload(Credential.app)))
+    return token if token is not None and _counts(token) else None
 
 
 def register_client(token: InitialAccessToken, asked: Registration) -> Registered:
     """A client under the token's credential, which uses the token up. Raises NotFound or Conflict."""
     parent = lock(Credential, token.credential_id)
     used = lock(InitialAccessToken, token.id)
-    if parent is None or used is None or not used.is_good or not parent.is_live:
+    if parent is None or used is None or not _counts(used) or not parent.is_live:
         raise NotFound("This token is not good any more.")
     if count_registered(parent) >= MOST_CLIENTS:
         raise Conflict(f"{MOST_CLIENTS} clients are registered here already.")
@@ -267,6 +267,10 @@ def _take_over(client: RegisteredClient, asked: Registration) -> str | None:
     credential.secret_hash, credential.secret_hint = hash_secret(secret), secret[:HINT_LENGTH]
     credential.secret_made_at = now()
     return secret
+
+
+def _counts(token: InitialAccessToken) -> bool:
+    return token.is_good and token.made_by_id == token.credential.app.owner_id
 
 
 def _name_in(asked: Registration) -> str:

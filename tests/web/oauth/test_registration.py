@@ -334,6 +334,14 @@ def test_a_token_ends_after_a_day_and_when_its_owner_withdraws_it(program):
         assert refused(register(program, late))
 
 
+def test_a_token_of_who_has_given_the_app_away_since_is_not_good(program):
+    token, other = allowed(program), make_user()
+    with transaction():
+        program.request.app.owner_id = other.id
+
+    assert refused(register(program, token))
+
+
 def test_T14_wrong_tokens_are_counted_and_the_right_one_still_works(program):
     statuses = [register(program, "pit_wrong").status_code for _ in range(61)]
     late = register(program, "pit_wrong")

@@ -24,6 +24,7 @@ from tests.support.programs import basic, post, send
 
 pytestmark = pytest.mark.usefixtures("app")
 SECRET = re.compile(r"\b(?:pcs|pak|pit)_[0-9A-Za-z]{49}\b")
+JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
 GRANT = {"grant_type": "client_credentials"}
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 REPORTER = ec.generate_private_key(ec.SECP256R1())
@@ -87,6 +88,15 @@ class Story:
             for _ in range(2):
                 post(self.app, "/oauth/token", {**GRANT, "client_assertion_type": TYPE, "client_assertion": assertion})
 
+    def try_out(self):
+        """The page that tests a credential shows neither the secret that was typed nor a token that is of use."""
+        for secret in (self.secret, self.old, self.secret[:-1], self.secret + "x"):
+            typed = {"client_id": self.client_id, "secret": secret, "scope": "", "api": ""}
+            page = self.here.forge(f"{self.path}/test", typed)
+            assert page.status in {200, 422}
+            assert not self.canaries.seen_in(page.html)
+            assert not JWT.search(page.html)
+
     def register(self):
         page = self.here.forge(f"{self.path}/clients/allow")
         initial = self.canaries.plant("initial access token", shown_on(page))
@@ -149,6 +159,7 @@ def test_I13_no_secret_is_found_anywhere_but_where_it_is_shown_this_once(app, br
         canaries.plant("gateway secret", credentials.add_gateway("Edge", by=None).secret)
     story.reveal_and_rotate()
     story.call()
+    story.try_out()
     story.register()
     story.go_wrong(monkeypatch)
     story.leak()
