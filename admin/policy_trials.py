@@ -180,6 +180,7 @@ def _moment(typed: str, problems: list[str]) -> datetime | None:
 def _tried(version: PolicyVersion, sample: Sample) -> Trial | None:
     if sample.problems or sample.requester is None or sample.plan is None:
         return None
+    policies.look_up(sample.app, sample.products, sample.environment.value)
     ask = access.sample_ask(
         requester=sample.requester,
         plan=sample.plan,

@@ -11,9 +11,9 @@ from flask_login import current_user
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import admin
-from portal import access, events, live, oauth, web
+from portal import access, events, live, oauth, policies, web
 from portal.accounts import Right
-from portal.config import Settings, load
+from portal.config import BadSettings, Settings, load
 from portal.db import db, is_sqlite, keep_private, now, prepare_engine
 from portal.mail import MailChannel
 from portal.paths import data_path
@@ -63,8 +63,22 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register_error_pages(app)
     web.register_headers(app)
     register_channels(settings)
+    _install_providers(settings)
     _register_context(app, settings)
     return app
+
+
+def _install_providers(settings: Settings) -> None:
+    """Let policies ask about what other systems know, as far as the operator has set any up."""
+    hosts = frozenset(host.strip().lower() for host in settings.provider_hosts.split(",") if host.strip())
+    try:
+        found = policies.read_providers(settings.providers_file) if settings.providers_file else []
+    except ValueError as problem:
+        raise BadSettings(f"PORTICO_PROVIDERS_FILE is not usable: {problem}") from None
+    for provider in found:
+        if urlsplit(provider.url).hostname not in hosts:
+            raise BadSettings(f"PORTICO_PROVIDER_HOSTS does not name the host of the provider {provider.name}.")
+    policies.PROVIDERS.install(found, hosts)
 
 
 def _flask_config(settings: Settings) -> dict[str, Any]:

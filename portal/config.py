@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     demo: bool = False
     testing: bool = False
     four_eyes: bool = False
+    providers_file: Path | None = None
+    provider_hosts: str = ""
 
     mail_server: str = ""
     mail_port: int = Field(25, ge=1, le=65535)

@@ -190,6 +190,7 @@ def submit() -> ResponseReturnValue:
     reusable = _offer_choices(form)
     if not (form.validate() and _choices_stand(form, reusable)) or given.refused:
         return _show(form, given=given, status=422)
+    _look_up(form, access.cart_of(current_person()))
     try:
         with transaction():
             made = _submit(form, given, reusable)
@@ -376,7 +377,7 @@ def _foreseen(form: CartForm, items: Sequence[CartItem], asked: Ask, given: Give
     return outlook.foresee(
         items,
         by=person,
-        app=next((app for app in apps.apps_of(person) if str(app.id) == form.app.data), None),
+        app=_look_up(form, items),
         environment=environment if environment in form.environment.choices else "",
         form_ids=asked.form_ids,
         answers=forms.weigh_answers(asked, given.raw, by=person).answers,
@@ -385,6 +386,13 @@ def _foreseen(form: CartForm, items: Sequence[CartItem], asked: Ask, given: Give
 
 def _versions(items: Sequence[CartItem]) -> dict[int, list[ApiVersion]]:
     return catalog.versions_of([item.product for item in items])
+
+
+def _look_up(form: CartForm, items: Sequence[CartItem]) -> DeveloperApp | None:
+    """The app that is chosen, once the systems outside have been asked what they know of it."""
+    app = next((app for app in apps.apps_of(current_person()) if str(app.id) == form.app.data), None)
+    policies.look_up(app, [item.product for item in items], form.environment.data or "")
+    return app
 
 
 def _plan_context(items: Sequence[Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from portal import access, forms
+from portal import access, forms, policies
 from portal.access import AccessRequest, QuestionState, RequestStatus
 from portal.accounts import Right
 from portal.db import now, transaction
@@ -117,6 +117,7 @@ def save(number: str) -> ResponseReturnValue:
     if given.refused or found.errors:
         return _edit(asked, given, reason, found, status=422)
     before = asked.revision
+    policies.look_up(asked.app, asked.products, str(asked.environment))
     try:
         with transaction():
             person = current_person()

@@ -14,6 +14,7 @@ from portal.policies.decide import (
     explain,
     facts_for,
     instantly,
+    look_up,
     plan_facts,
     rule_on_ask,
 )
@@ -36,6 +37,7 @@ from portal.policies.editing import (
 )
 from portal.policies.evaluate import BASE_STAGE, RuleTrace, Ruling, WholeRuling, judge
 from portal.policies.operators import NEGATIVE, Operator, operators_of
+from portal.policies.providers import PROVIDERS, Provider, read_providers
 from portal.policies.replay import PastRequest, Replay, replay, replay_team
 from portal.policies.reviewers import (
     BY_HAND,
@@ -79,6 +81,7 @@ __all__ = [
     "NOT_ASKED",
     "NO_RULES",
     "POLICY_MOVES",
+    "PROVIDERS",
     "REGISTRY",
     "SHIPPED_STAGES",
     "UNLIMITED",
@@ -100,6 +103,7 @@ __all__ = [
     "Policy",
     "PolicyState",
     "PolicyVersion",
+    "Provider",
     "Quorum",
     "QuorumMode",
     "Replay",
@@ -137,6 +141,7 @@ __all__ = [
     "is_sound",
     "joined",
     "judge",
+    "look_up",
     "may_activate",
     "may_edit_policy",
     "may_review",
@@ -147,6 +152,7 @@ __all__ = [
     "policies_naming",
     "policy_of",
     "policy_versions",
+    "read_providers",
     "remove_stage",
     "replay",
     "replay_team",

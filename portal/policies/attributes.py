@@ -110,12 +110,22 @@ class Attribute:
 
 
 class Registry(Mapping[str, Attribute]):
-    """The attributes by their names. Never changes; more attributes make another registry."""
+    """The attributes by their names. Changes at the start alone, when an installation's own attributes join it."""
 
     __hash__ = object.__hash__
 
     def __init__(self, attributes: Iterable[Attribute]) -> None:
-        self._by_name = {attribute.name: attribute for attribute in attributes}
+        self._shipped = {attribute.name: attribute for attribute in attributes}
+        self._by_name = dict(self._shipped)
+
+    @property
+    def shipped(self) -> frozenset[str]:
+        """The names of the attributes that come with Portico."""
+        return frozenset(self._shipped)
+
+    def join(self, own: Iterable[Attribute]) -> None:
+        """Let exactly these attributes of an installation's providers be known beside the shipped ones (C125)."""
+        self._by_name = {**{attribute.name: attribute for attribute in own}, **self._shipped}
 
     def __getitem__(self, name: str) -> Attribute:
         return self._by_name[name]

@@ -15,6 +15,7 @@ from portal.policies.attributes import UNLIMITED
 from portal.policies.changes import instant_variants, possible_changes, variant_sentence
 from portal.policies.evaluate import BASE_STAGE, PLAN_DECIDES, Ruling, StageNeed, WholeRuling, combine, judge
 from portal.policies.facts import form_facts, requests_a_day, time_facts
+from portal.policies.providers import PROVIDERS, Subject
 from portal.policies.rules import Outcome
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
 from portal.policies.versions import InForce, in_force, stage_templates
@@ -154,9 +155,18 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
         facts["app.visibility"] = app.visibility.value
         facts["app.age_days"] = (now() - app.created_at).days
         facts["app.grants"] = ask.history.grants
+        facts |= PROVIDERS.facts_of((app.id, product.slug, ask.environment.value))
     if ask.address:
         facts["network.address"] = ask.address
     return facts
+
+
+def look_up(app: DeveloperApp | None, products: Sequence[ApiProduct], environment: str) -> None:
+    """Ask the providers what a decision on this will need. Never within a transaction, and quick when all is known."""
+    if app is None or not PROVIDERS.all:
+        return
+    organisation = app.organisation.name
+    PROVIDERS.look_up([Subject(app.id, app.name, organisation, each.slug, environment) for each in products])
 
 
 def instantly(ask: Ask, plans: Sequence[Plan] = ()) -> str:

@@ -1,7 +1,8 @@
 """Changing policies: a draft, the check, the request to activate, and the second person who does (C49, C51, C137).
 
 A draft changes nothing. Whoever wrote any of it cannot put it in force; somebody else with the right can, after a look
-at what it would have changed. The version before retires in the same transaction, and a partial unique index has the last word.
+at what it would have changed. The version before retires in the same transaction, and a partial unique index has the
+last word.
 """
 
 from __future__ import annotations

@@ -58,6 +58,11 @@ def _readers_of(registry: Registry) -> dict[str, Reader]:
     return {name: _reader_of(registry[name]) for name in registry}
 
 
+def forget_readers() -> None:
+    """Make the readers anew: the registry knows other attributes now."""
+    _readers_of.cache_clear()
+
+
 def _reader_of(attribute: Attribute) -> Reader:
     reader = _plain_reader_of(attribute)
     if not attribute.may_be_unasked:

@@ -119,6 +119,11 @@ def ready_policy(key: str, rules: Callable[[], object]) -> Policy:
     return policy
 
 
+def forget_policies() -> None:
+    """Read stored policies anew: their rules can name other attributes now."""
+    _ready.clear()
+
+
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
