@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
 from sqlalchemy.orm.attributes import flag_modified
 
-from portal.access.grants import provision
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind, RequestStatus
+from portal.access.provisioning import provision
 from portal.access.queries import requests_numbered
 from portal.access.review import ReviewStage
 from portal.access.staffing import open_stage

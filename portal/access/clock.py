@@ -12,7 +12,7 @@ from datetime import datetime
 
 from portal import schedule
 from portal.access.break_glass import bar_after
-from portal.access.grants import close_refused
+from portal.access.ending import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import RequestStatus
 from portal.access.review import ReviewStage, StageState

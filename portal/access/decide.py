@@ -13,10 +13,11 @@ from portal import forms
 from portal.access import quorum
 from portal.access.break_glass import bar_after
 from portal.access.delegations import stands_in_for
-from portal.access.grants import close_as_withdrawn, close_refused, provision
+from portal.access.ending import close_as_withdrawn, close_refused
 from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
+from portal.access.provisioning import provision
 from portal.access.review import UNANSWERED, Review, ReviewStage, StageKind, StageState, Verdict
 from portal.access.staffing import circle_of, is_asked, may_answer, open_in_turn, skip
 from portal.accounts import Right, User

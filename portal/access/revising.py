@@ -10,8 +10,8 @@ from sqlalchemy import select
 from portal import policies
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.decide import settle
+from portal.access.ending import close_refused
 from portal.access.form import revised_answers
-from portal.access.grants import close_refused
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageState

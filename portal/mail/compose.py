@@ -128,13 +128,16 @@ class Composer:
         automatic, credential = request.auto_approved and by is None, request.credential
         is_new = credential is None or credential.state is CredentialState.PENDING_REVEAL
         renewed = _new_end(request) if request.kind is RequestKind.RENEWAL and not is_new else ""
+        known = credential.client_id if credential is not None and not is_new and not renewed else ""
+        moved = request.kind is RequestKind.PLAN_CHANGE
         values = {
             **_about(request),
             "automatic": "yes" if automatic else "",
             "comment": "" if automatic else reason,
             "credential": "an API key" if request.auth_method is AuthMethod.API_KEY else "an OAuth client",
             "to_reveal": "yes" if is_new else "",
-            "extended": credential.client_id if credential is not None and not is_new and not renewed else "",
+            "extended": "" if moved else known,
+            "moved": known if moved else "",
             "renewed": renewed,
             "link": f"{self.base_url}/apps/{request.app_id}",
         }

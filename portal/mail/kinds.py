@@ -93,6 +93,7 @@ _ALL = (
             "credential": "an OAuth client",
             "to_reveal": "yes",
             "extended": "",
+            "moved": "",
             "renewed": "",
             "link": "https://portal.example.com/apps/7",
         },

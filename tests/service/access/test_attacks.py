@@ -6,7 +6,7 @@ import pytest
 
 from portal import access, accounts
 from portal.access import Approval, AssigneeState, GrantState, Narrowing, RequestStatus, StageState
-from portal.access.grants import provision
+from portal.access.provisioning import provision
 from portal.accounts import RoleName
 from portal.catalog import Environment
 from portal.db import now, transaction

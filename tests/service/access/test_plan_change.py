@@ -11,7 +11,7 @@ from portal.accounts import RoleName
 from portal.catalog import AuthMethod
 from portal.db import db, now, transaction
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.events import AuditEvent, EventKind
+from portal.events import AuditEvent, EventKind, OutboxMessage
 from tests.support.builders import (
     demanding,
     fill_cart,
@@ -323,3 +323,22 @@ def test_the_last_use_goes_along(scene):
 
     new = next(g for g in scene.grants if g.renews_id == first.id)
     assert new.last_used_at == used
+
+
+def test_the_requester_hears_that_the_plan_is_another_and_the_secret_the_same(scene):
+    scene.approve(scene.ask())
+
+    mail = db.session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "approve")).all()[-1]
+    assert mail.recipient == scene.person.email
+    assert f"{scene.credential.client_id} of your app is on the plan Gold from now on" in mail.payload["text"]
+    assert "Reveal" not in mail.payload["text"]
+
+
+def test_who_decides_sees_what_it_would_take_the_place_of(scene):
+    old = scene.grants
+    request = scene.ask()
+    assert {g.id for g in access.grants_renewed_by(request)} == {g.id for g in old}
+
+    scene.approve(request)
+
+    assert {g.id for g in access.grants_renewed_by(request)} == {g.id for g in old}
