@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
 from sqlalchemy.orm import joinedload
@@ -135,7 +136,7 @@ def _proposed(seen: Mapping[int, str]) -> Sequence[Grant]:
     return db.session.scalars(query.options(*whole)).unique().all()
 
 
-def _ids(kind: Idle, days: int, person: User) -> Select[tuple[int]]:
+def _ids(kind: Idle, days: int, person: User) -> Select[Any]:
     query = select(Grant.id).join(Credential, Credential.id == Grant.credential_id)
     query = query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()), _seen_by(person), *_is(kind, days))
     if kind is Idle.LEFT:

@@ -76,7 +76,7 @@ def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, versi
     return plan
 
 
-def set_plan_end(plan: Plan, on: date | None, successor: Plan | None) -> tuple[dict[str, Any], dict[str, Any]]:
+def set_plan_end(plan: Plan, on: date | None, successor: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """Set the day on which a locked plan is retired and what takes its place; what that changed, before and after."""
     return set_end(plan, on, successor)
 

@@ -38,7 +38,7 @@ class TryForm(FlaskForm):
     """What a program would send."""
 
     client_id = StringField("Client ID", [InputRequired("Enter the client id."), Length(max=200)])
-    secret = PasswordField("Client secret", [InputRequired("Paste the secret."), Length(max=500)])
+    client_secret = PasswordField("Client secret", [InputRequired("Paste the secret."), Length(max=500)])
     api = SelectField("API product", choices=[], default="")
     scope = StringField("Scopes", [Length(max=2000)])
 
@@ -78,7 +78,7 @@ def test(app_id: int, credential_id: int) -> ResponseReturnValue:
     if (form.client_id.data or "").strip() != credential.client_id:
         form.client_id.errors = [f"That is not the client id of this credential, which is {credential.client_id}."]
         return _page(credential, form, doors, status=422)
-    secret = form.secret.data or ""
+    secret = form.client_secret.data or ""
     answer = _ask(credential.client_id, secret, (form.scope.data or "").strip(), form.api.data or "")
     return _page(credential, form, doors, result=_explained(answer, credential, secret, form, doors))
 
@@ -87,14 +87,17 @@ def _ask(client_id: str, secret: str, scope: str, resource: str) -> Answer:
     """What the token endpoint answers a program that sends this, from the network address of the person who asks."""
     fields = {"grant_type": "client_credentials", "scope": scope, "resource": resource}
     pair = f"{quote_plus(client_id)}:{quote_plus(secret, errors='replace')}".encode()
+    basic = base64.b64encode(pair).decode()
+    headers: Any = {"Authorization": f"Basic {basic}", "X-Request-ID": g.request_id}
+    own = {"REMOTE_ADDR": request.remote_addr or "", TRIAL: True}
     builder = EnvironBuilder(
         path=url_for("oauth.token"),
         base_url=current_app.config["PORTICO"].base_url,
         method="POST",
         data=urlencode({name: text for name, text in fields.items() if text}, errors="replace").encode(),
         content_type="application/x-www-form-urlencoded",
-        headers={"Authorization": f"Basic {base64.b64encode(pair).decode()}", "X-Request-ID": g.request_id},
-        environ_overrides={"REMOTE_ADDR": request.remote_addr or "", TRIAL: True},
+        headers=headers,
+        environ_overrides=own,
     )
     try:
         call = contextvars.Context().run
@@ -147,7 +150,7 @@ def _page(
 ) -> ResponseReturnValue:
     doors = lifecycle.doors_of(credential) if doors is None else doors
     _offer(form, doors)
-    form.client_id.flags.required = form.secret.flags.required = form.api.flags.required = True
+    form.client_id.flags.required = form.client_secret.flags.required = form.api.flags.required = True
     opened = [door.product for door in doors if door.state is DoorState.OPEN]
     chosen = [product for product in opened if product.audience == form.api.data] or opened
     answer = render(

@@ -237,7 +237,7 @@ def test_C7_a_form_whose_session_ended_keeps_no_secret(browser, held):
 def test_only_the_owner_of_the_app_tests_its_credentials(browser, held):
     with transaction():
         db.session.get(DeveloperApp, held.app.id).visibility = Visibility.ORGANISATION
-    sent = {"client_id": held.client_id, "secret": held.secret}
+    sent = {"client_id": held.client_id, "client_secret": held.secret}
 
     assert browser(make_user()).forge(held.path, sent).status == 403
     assert browser(make_user(organisation="Initech")).get(held.path).status == 404
