@@ -47,7 +47,7 @@ def write_the_rule(author, because, *, scripts):
     """In test, on any plan, an architect looks."""
     author.get_by_role("button", name="Add a rule").click()
     where = author.locator("#rule-0")
-    where.get_by_role("checkbox", name="prod", exact=True).uncheck()
+    where.get_by_role("checkbox", name="production", exact=True).uncheck()
     where.get_by_role("checkbox", name="test", exact=True).check()
     where.get_by_role("button", name=re.compile("Add a condition")).click()
     chooser = author.get_by_label("What condition 2 of rule 1 looks at")
