@@ -38,21 +38,26 @@ class _Roots(HTMLParser):
         self.without_id: list[str] = []
         self._branches: list[tuple[int, int, int]] = []  # depth and count where the "if" stands, and the most so far
         self._loops: list[int] = []
+        self._open: list[str] = []  # "if" and "for" as they are nested: an "else" belongs to the innermost
 
     def follow(self, word: str) -> None:
         """Go on after a statement of Jinja."""
+        if word in ("if", "for"):
+            self._open.append(word)
         if word == "if":
             self._branches.append((self.depth, self.count, self.count))
-        elif word in ("elif", "else") and self._branches:
+        elif word in ("elif", "else") and self._open and self._open[-1] == "if":
             depth, before, most = self._branches.pop()
             self._branches.append((depth, before, max(most, self.count)))
             self.depth, self.count = depth, before
         elif word == "endif":
+            self._open.pop()
             _, _, most = self._branches.pop()
             self.count = max(most, self.count)
         elif word == "for":
             self._loops.append(self.count)
         elif word == "endfor":
+            self._open.pop()
             self.repeated |= self.count > self._loops.pop()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
