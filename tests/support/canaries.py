@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextvars
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +78,5 @@ def every_page(app: Flask, person: Browser, keys: dict[str, Any]) -> Iterator[tu
         if "GET" not in (rule.methods or set()) or not rule.arguments <= set(keys):
             continue
         address = routes.build(rule.endpoint, {name: keys[name] for name in rule.arguments})
-        answer = contextvars.Context().run(person.client.get, address)
-        db.session.rollback()
+        answer = person._send("GET", address)
         yield address, answer.get_data(as_text=True) + str(answer.headers)
