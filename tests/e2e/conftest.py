@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ class Portico:
     url: str
     inbox: Inbox
     log: Path
+    environment: dict[str, str]
     contexts: list[BrowserContext] = field(default_factory=list)
 
     def mails_to(self, address: str, *, within: float = 15.0, at_least: int = 1) -> list[Received]:
@@ -66,7 +68,7 @@ def portico(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: 
         try:
             url = f"http://127.0.0.1:{port}"
             wait_for(url, process, log)
-            yield Portico(url, inbox, log)
+            yield Portico(url, inbox, log, environment)
         finally:
             process.terminate()
             process.wait(20)
@@ -101,6 +103,21 @@ def person(portico: Portico, chromium: Browser) -> Iterator[Callable[..., Page]]
         for page in context.pages:
             assert not page.complaints, page.complaints  # type: ignore[attr-defined]
         context.close()
+
+
+@pytest.fixture(scope="session")
+def sitting(portico: Portico, chromium: Browser) -> Callable[[str], AbstractContextManager[Page]]:
+    """Lets a person do something before a file's tests begin: ``with sitting("owner@portico.example") as page:``."""
+
+    @contextmanager
+    def sit(email: str) -> Iterator[Page]:
+        context = chromium.new_context(base_url=portico.url)
+        page = context.new_page()
+        sign_in(page, email)
+        yield page
+        context.close()
+
+    return sit
 
 
 def watch(page: Page) -> None:
