@@ -1,7 +1,7 @@
 """What becomes of access after it was given: notices, renewal, rotation, leaks, and access that nobody needs."""
 
 from portal.lifecycle.claiming import (
-    accept_terms,
+    accept_later,
     activate,
     can_prove,
     claim,
@@ -40,7 +40,7 @@ __all__ = [
     "LeakReport",
     "SecretFault",
     "Stop",
-    "accept_terms",
+    "accept_later",
     "activate",
     "can_prove",
     "claim",

@@ -58,6 +58,11 @@ def can_prove(app_id: int) -> bool:
     return bool(good or credentials.keys_of(app_id))
 
 
+def accept_later(credential: Credential, *, accepted: Collection[int], by: User) -> None:
+    """Accept terms that are new since the secret was shown, without waiting for the next rotation."""
+    accept_terms(credentials.lock_for_owner(credential, by=by), accepted, by=by)
+
+
 def accept_terms(credential: Credential, accepted: Collection[int], *, by: User) -> None:
     """Give a receipt for each of the terms that were still to be accepted. Raises Invalid, naming the first missing."""
     for terms in terms_to_accept([credential])[credential.id]:

@@ -100,6 +100,7 @@ def _due_for_rotation() -> list[tuple[int, datetime, datetime]]:
             Credential.plan_id == plan.id,
             Credential.state == CredentialState.ACTIVE,
             Credential.secret_hash.is_not(None),
+            Credential.parent_id.is_(None),  # clients that registered themselves stand on no page with that button
             Credential.secret_made_at <= now() + _AHEAD - period,
         )
         found += [(row.id, row.secret_made_at, row.secret_made_at + period) for row in db.session.execute(query)]

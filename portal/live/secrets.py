@@ -17,7 +17,7 @@ from wtforms.validators import InputRequired
 
 from portal import access, apps, credentials, lifecycle
 from portal.accounts import Right
-from portal.credentials import Credential, Revealed
+from portal.credentials import Credential, CredentialState, Revealed
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.live.product import rendered
@@ -37,11 +37,29 @@ class RotateForm(FlaskForm):
 
 @bp.get(f"{PAGE}/terms")
 @requires(Right.REQUEST_ACCESS)
-def ask_reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
-    """The terms of use that are to be accepted before the secret is shown."""
+def terms(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """The terms of use that are to be accepted: before the secret is shown, or since they were published."""
     credential = _credential(app_id, credential_id)
-    credentials.refuse_shown(credential)
-    return _ask_reveal(credential, _form_for(credential))
+    form = _form_for(credential)
+    if credential.state is not CredentialState.ACTIVE or not form.terms:
+        credentials.refuse_shown(credential)
+    return _ask_terms(credential, form)
+
+
+@bp.post(f"{PAGE}/terms/accept")
+@requires(Right.REQUEST_ACCESS)
+def accept(app_id: int, credential_id: int) -> ResponseReturnValue:
+    """Accept terms of use for a secret that was shown before: of a newer version, or of a product that was added."""
+    credential = _credential(app_id, credential_id)
+    form = _form_for(credential, typed=True)
+    if not form.validate():
+        return _ask_terms(credential, form, status=422)
+    try:
+        with transaction():
+            lifecycle.accept_later(credential, accepted=_accepted(form), by=current_person())
+    except Invalid as refusal:
+        return _ask_terms(*_again(app_id, credential_id, refusal), status=422)
+    return done(url_for("live.apps.show", app_id=app_id), "You have accepted the terms of use.")
 
 
 @bp.post(f"{PAGE}/reveal")
@@ -51,15 +69,12 @@ def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
     credential = _credential(app_id, credential_id)
     form = _form_for(credential, typed=True)
     if not form.validate():
-        return _ask_reveal(credential, form, status=422)
+        return _ask_terms(credential, form, status=422)
     try:
         with transaction():
             revealed = lifecycle.claim(credential, accepted=_accepted(form), by=current_person())
     except Invalid as refusal:  # newer terms came between
-        credential = _credential(app_id, credential_id)
-        form = _form_for(credential, typed=True)
-        blame(form, refusal)
-        return _ask_reveal(credential, form, status=422)
+        return _ask_terms(*_again(app_id, credential_id, refusal), status=422)
     return _shown(_credential(app_id, credential_id), revealed)
 
 
@@ -84,10 +99,7 @@ def activate(app_id: int, credential_id: int) -> ResponseReturnValue:
         with transaction():
             lifecycle.activate(credential, accepted=_accepted(form), by=current_person())
     except Invalid as refusal:
-        credential = _credential(app_id, credential_id)
-        form = _form_for(credential, typed=True)
-        blame(form, refusal)
-        return _ask_activate(credential, form, status=422)
+        return _ask_activate(*_again(app_id, credential_id, refusal), status=422)
     return done(url_for("live.apps.show", app_id=app_id), "The credential is active. Programs prove themselves by key.")
 
 
@@ -188,8 +200,17 @@ def _credential(app_id: int, credential_id: int) -> Credential:
     return found(credentials.find_credential(credential_id, app=app))
 
 
-def _ask_reveal(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
-    return render("live/secrets/reveal.html", status=status, **_frame(credential), form=form, markdown=rendered)
+def _ask_terms(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
+    page = "live/secrets/terms.html" if credential.state is CredentialState.ACTIVE else "live/secrets/reveal.html"
+    return render(page, status=status, **_frame(credential), form=form, markdown=rendered)
+
+
+def _again(app_id: int, credential_id: int, refusal: Invalid) -> tuple[Credential, FlaskForm]:
+    """The form once more, as it is to be filled in now, with what was wrong."""
+    credential = _credential(app_id, credential_id)
+    form = _form_for(credential, typed=True)
+    blame(form, refusal)
+    return credential, form
 
 
 def _ask_activate(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -199,6 +201,14 @@ def test_terms_of_access_that_has_ended_need_no_acceptance(held, products, owner
         access.revoke_access(grant, by=held.requester, reason="Not needed.")
 
     claim(held)
+
+
+def test_surfaces_show_secrets_only_after_the_terms():
+    """``credentials.reveal`` and ``rotate`` know no terms: who shows a secret to a person goes by this room."""
+    root = Path(__file__).parents[3]
+    files = [path for folder in ("portal/live", "portal/oauth", "admin") for path in (root / folder).rglob("*.py")]
+    assert files
+    assert not [p.name for p in files if re.search(r"credentials\.(reveal|rotate)\(", p.read_text())]
 
 
 # --- what nobody claims ----------------------------------------------------------------------------------------------

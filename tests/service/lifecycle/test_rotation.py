@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from datetime import UTC, datetime, timedelta
 from threading import Event
 
@@ -19,6 +20,7 @@ from portal.schedule import Timer, TimerState
 from portal.timekeeper import Timekeeper
 from tests.support.builders import make_plan, make_product, make_request, make_user
 from tests.support.programs import make_program
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.usefixtures("app")
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
@@ -159,6 +161,37 @@ def test_a_use_that_is_written_late_is_of_the_secret_that_was_used(program, app)
 
     assert stored(program).secret_used_at is None
     assert stored(program).retiring_used_at == MONDAY
+
+
+def test_P1_a_token_costs_one_question_and_no_writing_with_two_secrets_too(program, app):
+    old, new = program.secret, rotate(program)
+    for secret in (old, new, old, new):
+        opens(program, secret)  # what is noted once a minute has been noted
+
+    for secret in (old, new):
+        with app.app_context(), count_queries() as counted:
+            assert opens(program, secret)
+        assert len(counted) <= 1  # SQLite's answer may have been kept
+        assert not [statement for statement in counted if not statement.startswith("SELECT")]
+
+
+def test_T3_a_secret_is_compared_with_both_whatever_it_is(program, monkeypatch):
+    old, new = program.secret, rotate(program)
+    compared: list[int] = []
+    compare = hmac.compare_digest
+
+    def count(a, b):
+        compared.append(len(a) * 1000 + len(b))
+        return compare(a, b)
+
+    monkeypatch.setattr(credentials.secret.hmac, "compare_digest", count)
+    seen = set()
+    for client_id, secret in ((program.id, old), (program.id, new), (program.id, "x"), ("pci_nobody", new), ("\0", "")):
+        compared.clear()
+        access.entitlement_for(client_id, secret)
+        seen.add(tuple(compared))
+
+    assert seen == {(64064, 64064)}
 
 
 def test_after_48_quiet_hours_the_old_secret_is_said_to_be_safe_to_end(program, clock):

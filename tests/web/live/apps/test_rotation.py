@@ -103,6 +103,23 @@ def test_terms_that_are_new_are_accepted_at_the_next_rotation(browser, person, h
     assert len(credentials.receipts_of([held.credential_id])) == 2
 
 
+def test_terms_that_are_new_can_be_accepted_without_a_rotation(browser, person, held):
+    here = browser(person)
+    revealed(here, held)
+    publish(held.products[0], "Be kind.")
+    page = here.get(app_path(held))
+    assert "Payments, version 1 have not been accepted" in page.text("#credentials")
+
+    page = page.follow("Read and accept them")
+    assert page.press("Accept").status == 422
+    page = page.press("Accept", **{"I accept the terms of use of Payments, version 1": "y"})
+
+    assert "You have accepted the terms of use." in page.text()
+    assert "New terms of use" not in page.text("#credentials")
+    assert [r.person_id for r in credentials.receipts_of([held.credential_id])] == [person.id]
+    assert here.get(credential_path(held, "terms")).status == 409
+
+
 # --- rotation --------------------------------------------------------------------------------------------------------
 
 
