@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
-from portal.access import REQUEST_MOVES, STAGE_MOVES, RequestStatus, StageState
+from portal.access import GRANT_MOVES, REQUEST_MOVES, STAGE_MOVES, GrantState, RequestStatus, StageState
 from portal.catalog import PRODUCT_MOVES, ProductState
 from portal.credentials import CREDENTIAL_MOVES, CredentialState
 from portal.forms import FORM_MOVES, FormState
@@ -65,6 +65,18 @@ DIAGRAMS: tuple[tuple[str, str, Moves, StrEnum, Mapping[tuple[Any, Any], str]], 
         FORM_MOVES,
         FormState.DRAFT,
         {},
+    ),
+    (
+        "Access",
+        "What one app may do with one product. Suspended access opens nothing, and is held all the same.",
+        GRANT_MOVES,
+        GrantState.ACTIVE,
+        {
+            (GrantState.ACTIVE, GrantState.SUSPENDED): "by whoever may revoke it",
+            (GrantState.SUSPENDED, GrantState.ACTIVE): "resumed",
+            (GrantState.ACTIVE, GrantState.EXPIRED): "its time is over",
+            (GrantState.ACTIVE, GrantState.SUPERSEDED): "a renewal or another plan takes its place",
+        },
     ),
     (
         "Credential",

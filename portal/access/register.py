@@ -6,14 +6,14 @@ stays in the register when its app, its plan or its people have gone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import joinedload, lazyload
 
 from portal import events
 from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState
@@ -114,9 +114,13 @@ def life_of(grant: Grant) -> list[Entry]:
     """Everything that has happened to an access, to what it renews, and to its credential; the latest first (C79)."""
     known = [grant, *past_of(grant)]
     about = events.subject_history(*known, grant.credential)
-    people = {grant.app.owner, *(each.request.requester for each in known)}
-    names = {person.email: person.display_name for person in people}
+    actors = {event.actor for event in about}
+    names = {person.email: person.display_name for person in db.session.scalars(_named(actors))}
     return [_entry(event, names) for event in about][::-1]
+
+
+def _named(emails: Iterable[str]) -> Select[Any]:
+    return select(User).where(User.email.in_(emails)).options(lazyload(User.roles), lazyload(User.organisation))
 
 
 def _entry(event: AuditEvent, names: dict[str, str]) -> Entry:
