@@ -96,6 +96,7 @@ def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> Response
         form=form,
         grants=grants,
         credentials=held,
+        registered=credentials.registered_in(app),
         receipts=credentials.receipts_of([credential.id for credential in held]),
         pending=pending,
         **answers_of(pending, person),

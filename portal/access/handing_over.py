@@ -46,10 +46,11 @@ def transfer_app(app: DeveloperApp, to: User, *, by: User, reason: str, seen: st
 
 
 def secrets_known_since(app: DeveloperApp) -> datetime | None:
-    """When the app came from somebody else who may know its secrets; None when none of them is as old as that."""
+    """When the app came from somebody else who may know its secrets or hold its keys; None when none is that old."""
     handed = last_event(EventKind.APP_TRANSFERRED, app)
     if handed is None:
         return None
     held = [each for each in credentials.credentials_of(app) if each.is_live and each.secret_made_at is not None]
     old = any(each.secret_made_at is not None and each.secret_made_at < handed.occurred_at for each in held)
+    old = old or credentials.proofs_known_before(app, handed.occurred_at)
     return handed.occurred_at if old else None

@@ -73,8 +73,10 @@ from portal.credentials.registration import (
     forbid_registration,
     initial_tokens_of,
     keys_of_registered,
+    proofs_known_before,
     register_client,
     registered_clients_of,
+    registered_in,
     withdraw_token,
 )
 from portal.credentials.rotation import (
@@ -166,6 +168,7 @@ __all__ = [
     "new_secret",
     "new_signing_key",
     "note_use",
+    "proofs_known_before",
     "proves_app",
     "receipts_of",
     "record_key",
@@ -173,6 +176,7 @@ __all__ = [
     "refuse_to_rotate",
     "register_client",
     "registered_clients_of",
+    "registered_in",
     "remove_app_certificate",
     "remove_app_key",
     "replace_keys",

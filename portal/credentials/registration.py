@@ -6,7 +6,7 @@ and ends with it. Only a token that the app's owner has made lets it in, once, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,10 @@ from sqlalchemy import ForeignKey, String, func, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.accounts import User
+from portal.apps import DeveloperApp
 from portal.catalog import AuthMethod
+from portal.credentials.certificates import certificates_of
+from portal.credentials.clientkeys import keys_of
 from portal.credentials.issue import end
 from portal.credentials.keys import ES256, RS256, Key
 from portal.credentials.models import LIVE_STATES, Credential, CredentialState
@@ -232,6 +235,25 @@ def registered_clients_of(credential: Credential) -> Sequence[RegisteredClient]:
     query = select(RegisteredClient).join(RegisteredClient.credential).where(Credential.parent_id == credential.id)
     query = query.options(joinedload(RegisteredClient.credential)).order_by(RegisteredClient.id.desc())
     return db.session.scalars(query).all()
+
+
+def registered_in(app: DeveloperApp) -> Mapping[int, Sequence[Credential]]:
+    """The registered clients of an app that stand, by the credential under which they registered; in one query."""
+    standing = Credential.parent_id.is_not(None), Credential.state.in_(LIVE_STATES)
+    query = select(Credential).where(Credential.app_id == app.id, *standing).order_by(Credential.id.desc())
+    found: dict[int, list[Credential]] = {}
+    for client in db.session.scalars(query):
+        found.setdefault(client.parent_id or 0, []).append(client)
+    return found
+
+
+def proofs_known_before(app: DeveloperApp, moment: datetime) -> bool:
+    """Whether the app has keys, certificates or registered clients from before: who had it then may hold them."""
+    return (
+        any(key.added_at < moment for key in keys_of(app.id))
+        or any(certificate.added_at < moment for certificate in certificates_of(app.id))
+        or any(client.created_at < moment for clients in registered_in(app).values() for client in clients)
+    )
 
 
 def count_registered(credential: Credential) -> int:

@@ -220,3 +220,15 @@ def test_T1_clients_that_sign_for_themselves(issuer, program, algorithm):
     for library in ("byOauth4webapi", "byOpenidClient"):
         assert story[library]["claims"]["client_id"] == program.id
         assert story[library]["refused"] == {"name": "WWWAuthenticateChallengeError", "status": 401}
+
+
+def test_T1_clients_that_register_themselves(issuer, program):
+    credential, owner = program.request.credential, program.request.requester
+    with transaction():
+        tokens = [credentials.allow_registration(credential, by=owner).token for _ in range(2)]
+
+    story = node.run(SCRIPTS / "registration.mjs", {"issuer": issuer, "tokens": tokens})
+
+    for library in ("byOpenidClient", "byOauth4webapi"):
+        assert story[library]["claims"]["client_id"] == story[library]["clientId"] != program.id
+    assert story["byOpenidClient"]["refused"]["status"] == 401

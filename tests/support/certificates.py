@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from contextlib import contextmanager
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote

@@ -6,9 +6,11 @@ import re
 import pytest
 
 from portal import credentials
-from portal.db import transaction
+from portal.accounts import RoleName
+from portal.db import now, transaction
 from tests.support.builders import make_user
 from tests.support.programs import post, send
+from tests.support.queries import count_queries
 from tests.web.live.apps.places import app_path, credential_path
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -63,6 +65,35 @@ def test_the_owner_ends_one_client_and_the_others_go_on(app, browser, person, pa
     assert "has been revoked" in page.text()
     answers = [post(app, "/oauth/token", GRANT, auth=(c["client_id"], c["client_secret"])) for c in made]
     assert [answer.status_code for answer in answers] == [200, 401]
+
+
+def test_the_owner_of_a_product_sees_who_registered(app, browser, person, held, path):
+    client = register(app, TOKEN.findall(browser(person).get(path).press("Make a token").html)[0])
+
+    page = browser(make_user(RoleName.AUDITOR)).get(f"/admin{app_path(held)}")
+
+    assert "Runner 7" in page.text("main")
+    assert client["client_id"] in page.text("main")
+
+
+def test_what_who_had_the_app_before_may_hold(app, browser, person, held, path):
+    moment = now()
+    assert not credentials.proofs_known_before(held.app, moment)
+    register(app, TOKEN.findall(browser(person).get(path).press("Make a token").html)[0])
+
+    assert credentials.proofs_known_before(held.app, now())
+    assert not credentials.proofs_known_before(held.app, moment)
+
+
+def test_the_page_costs_the_same_for_one_client_and_for_many(app, browser, person, path):
+    here, counts = browser(person), []
+    for _ in range(3):
+        register(app, TOKEN.findall(here.get(path).press("Make a token").html)[0])
+        with app.app_context(), count_queries() as counted:
+            here.get(path)
+        counts.append(len(counted))
+
+    assert counts[0] == counts[-1]
 
 
 def test_twenty_tokens_are_open_at_most(browser, person, path):
