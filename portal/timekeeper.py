@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from flask import Flask
@@ -22,6 +23,7 @@ LOOK_EVERY_SECONDS = 3.0
 LOOK_AFTER_EVERY_SECONDS = 60.0
 PLAN_DIGESTS_EVERY_SECONDS = 3600.0
 SET_NOTICES_EVERY_SECONDS = 3600.0
+SET_AT_ONCE = 1000  # timers in one transaction: the first look at a large installation finds very many
 TRY_AGAIN_AFTER_SECONDS = 60.0
 BATCH = 100
 LONGEST_PAUSE_SECONDS = 60.0
@@ -90,7 +92,7 @@ class Timekeeper:
         return done
 
     def _set_notices(self) -> None:
-        """Set the timers of what ends soon, waits or gets old; looked for before the transaction that holds others up."""
+        """Set the timers of what ends soon, waits or gets old; looked for before the transactions, which hold others up."""
         db.session.rollback()
         settings = self.app.config["PORTICO"]
         missing = [
@@ -101,8 +103,8 @@ class Timekeeper:
             ),
             *lifecycle.rotations_to_watch(),
         ]
-        if missing:
-            self._chore(lambda: lifecycle.set_notices(missing))
+        for start in range(0, len(missing), SET_AT_ONCE):
+            self._chore(partial(lifecycle.set_notices, missing[start : start + SET_AT_ONCE]))
 
     def _look_after(self) -> None:
         self.looked_after_to = access.look_after(self.looked_after_to)

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 import time_machine
 
-from portal import access, credentials, lifecycle
+from portal import access, credentials, lifecycle, timekeeper
 from portal.access import Grant, Narrowing
 from portal.accounts import RoleName
 from portal.db import db, now, transaction
@@ -172,6 +172,16 @@ def test_another_setting_is_in_force_at_once(clock, app, monkeypatch):
         assert days_of_notices(clock, 44) == [25, 43]
     finally:
         settings.__dict__.pop("notice_days", None)
+
+
+def test_very_many_are_set_in_several_transactions(clock, monkeypatch):
+    monkeypatch.setattr(timekeeper, "SET_AT_ONCE", 2)
+    for _ in range(3):
+        hold(20)
+
+    keep_time()
+
+    assert db.session.query(Timer).filter_by(kind="expiry_notice").count() == 9
 
 
 def test_what_was_set_before_is_not_set_again(clock):
