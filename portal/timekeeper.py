@@ -92,7 +92,7 @@ class Timekeeper:
         return done
 
     def _set_notices(self) -> None:
-        """Set the timers of what ends soon, waits or gets old; looked for before the transactions, which hold others up."""
+        """Set the timers of what ends soon, waits or gets old; asked before the transactions, which hold others up."""
         db.session.rollback()
         settings = self.app.config["PORTICO"]
         missing = [
