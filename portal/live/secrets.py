@@ -117,6 +117,7 @@ def ask_rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
 def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Make a new secret and show it, this once; the old one stays good for the time that was chosen."""
     credential = _credential(app_id, credential_id)
+    credentials.refuse_to_rotate(credential)
     form = _form_for(credential, RotateForm, typed=True)
     seen = _moment(form.seen.data or "")
     if seen is None and credential.secret_made_at is not None:
@@ -133,10 +134,7 @@ def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
                 by=current_person(),
             )
     except Invalid as refusal:
-        credential = _credential(app_id, credential_id)
-        form = _form_for(credential, RotateForm, typed=True)
-        blame(form, refusal)
-        return _ask_rotate(credential, form, status=422)
+        return _ask_rotate(*_again(app_id, credential_id, refusal, RotateForm), status=422)
     return _shown(_credential(app_id, credential_id), revealed)
 
 
@@ -205,10 +203,12 @@ def _ask_terms(credential: Credential, form: FlaskForm, *, status: int = 200) ->
     return render(page, status=status, **_frame(credential), form=form, markdown=rendered)
 
 
-def _again(app_id: int, credential_id: int, refusal: Invalid) -> tuple[Credential, FlaskForm]:
+def _again(
+    app_id: int, credential_id: int, refusal: Invalid, kind: type[FlaskForm] = FlaskForm
+) -> tuple[Credential, FlaskForm]:
     """The form once more, as it is to be filled in now, with what was wrong."""
     credential = _credential(app_id, credential_id)
-    form = _form_for(credential, typed=True)
+    form = _form_for(credential, kind, typed=True)
     blame(form, refusal)
     return credential, form
 
