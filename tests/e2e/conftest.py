@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.support.chromium import launch_options
@@ -48,19 +50,58 @@ class Portico:
         )
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A demo that nobody has used: its folder, and on PostgreSQL the name of its database."""
+
+    folder: Path
+    database: str
+
+    def copy_to(self, folder: Path, name: str) -> dict[str, str]:
+        """A copy of it, as settings of a portal."""
+        shutil.copytree(self.folder, folder)
+        url = fresh_database(name, template=self.database) if self.database else ""
+        return {"PORTICO_INSTANCE_DIR": str(folder), "PORTICO_DATABASE_URL": url}
+
+
 @pytest.fixture(scope="session")
-def portico(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portico]:
+def demo(database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Demo:
+    """The demo as it is seeded, made once for all workers of the run: every file of tests begins with a copy."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own if worker_id == "master" else own.parent
+    made = Demo(shared / f"demo-{database}", "" if database == "sqlite" else "portico_e2e_demo")
+    with FileLock(shared / f"{made.folder.name}.lock"):
+        if not made.folder.exists():
+            seed(made)
+    return made
+
+
+def seed(demo: Demo) -> None:
+    """Make the demo; its folder is there once it is whole."""
+    unfinished = demo.folder.with_name(f"{demo.folder.name}-unfinished")
+    environment = {
+        **os.environ,
+        "PORTICO_DEMO": "1",
+        "PORTICO_INSTANCE_DIR": str(unfinished),
+        "PORTICO_DATABASE_URL": fresh_database(demo.database) if demo.database else "",
+    }
+    for command in (["db", "upgrade"], ["seed", "--demo"]):
+        subprocess.run([sys.executable, "-m", "portal.cli", *command], env=environment, check=True, capture_output=True)
+    unfinished.rename(demo.folder)
+
+
+@pytest.fixture(scope="session")
+def portico(demo: Demo, database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portico]:
     """``portico run --demo`` with a real SMTP server in place of the mailbox page."""
     folder = tmp_path_factory.mktemp(f"e2e-{database}")
     port, log = free_port(), folder / "portico.log"
     with smtp_server() as inbox:
         environment = {
             **os.environ,
-            "PORTICO_INSTANCE_DIR": str(folder / "instance"),
+            **demo.copy_to(folder / "instance", f"portico_e2e_{worker_id}"),
             "PORTICO_MAIL_SERVER": "127.0.0.1",
             "PORTICO_MAIL_PORT": str(inbox.port),
             "PORTICO_SIGN_IN_LIMIT": "1000 per minute",
-            "PORTICO_DATABASE_URL": "" if database == "sqlite" else fresh_database(f"portico_e2e_{worker_id}"),
         }
         command = [sys.executable, "-m", "portal.cli", "run", "--demo", "--port", str(port)]
         with log.open("w") as output:

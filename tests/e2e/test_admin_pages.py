@@ -3,7 +3,7 @@
 import pytest
 
 from tests.e2e.looking import faults_of
-from tests.e2e.test_main_job import CONSUMER, put_in_cart, submit
+from tests.e2e.test_main_job import put_in_cart, submit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.appearance]
 PAGES = {
@@ -36,7 +36,7 @@ PAGES = {
 @pytest.fixture(scope="module", autouse=True)
 def lived_in(sitting):
     """A request that is pending, one that a plan approved, a policy and a form that are being written."""
-    with sitting(CONSUMER) as page:
+    with sitting("outsider@globex.example") as page:
         for plan in ("Sandbox", "Gold"):
             put_in_cart(page, "Returns", plan)
             submit(page, f"Returns on {plan}", reason="To see the pages")
@@ -55,6 +55,6 @@ def begin_draft(sitting, email: str, path: str, button: str) -> None:
 
 @pytest.mark.parametrize("email", PAGES, ids=lambda email: email.split("@")[0])
 def test_P3_P4_pages_are_accessible_in_both_themes_and_fit_a_narrow_screen(person, email):
-    page = person(email, bypass_csp=True, reduced_motion="reduce")
+    page = person(email, bypass_csp=True)
 
     assert not faults_of(page, PAGES[email])

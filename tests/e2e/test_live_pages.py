@@ -14,7 +14,7 @@ PAGES = {
         *["/login", "/register", "/reset", "/confirm", "/nothing-here"],
     ],
     CONSUMER: [
-        *["/", "/cart", "/requests", "/requests?status=rejected", "/requests/*", "+/edit"],
+        *["/", "/cart", "/requests?status=rejected", "/requests", "/requests/*", "+/edit"],
         *["/apps", "/apps/*", "+/keys", "./certificates", "./edit", "/apps/new"],
         *["/account", "/account/email", "/account/password", "/admin/"],
     ],
@@ -34,13 +34,13 @@ def lived_in(sitting):
 
 @pytest.mark.parametrize("email", PAGES, ids=lambda email: email.split("@")[0] or "stranger")
 def test_P3_P4_pages_are_accessible_in_both_themes_and_fit_a_narrow_screen(person, email):
-    page = person(email, bypass_csp=True, reduced_motion="reduce")
+    page = person(email, bypass_csp=True)
 
     assert not faults_of(page, PAGES[email])
 
 
 def test_C7_a_form_that_outlived_its_session_is_kept_on_a_page_like_that(person):
-    page = person(CONSUMER, bypass_csp=True, reduced_motion="reduce")
+    page = person(CONSUMER, bypass_csp=True)
     page.goto("/apps/new")
     page.get_by_label("Name").fill("Typed for an hour")
     page.context.clear_cookies()
