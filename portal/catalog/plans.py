@@ -45,8 +45,9 @@ def create_plan(values: Mapping[str, Any], *, by: User | None) -> Plan:
     if given.get("auto_approve"):
         _need_auto_approve(by)
     _refuse_no_end(given.get("credential_lifetime_days"), by)
+    usual_overlap = Plan.__table__.c.overlap_days.default.arg
+    _refuse_endless_overlap(given.get("rotate_every_days"), given.get("overlap_days", usual_overlap))
     plan = Plan(**given)
-    _refuse_endless_overlap(plan)
     store(plan)
     record(EventKind.PLAN_CREATED, subject=plan, by=by, after=given)
     return plan
@@ -69,7 +70,7 @@ def change_plan(plan: Plan, values: Mapping[str, Any], *, by: User | None, versi
         before["retires_on"], after["retires_on"] = plan.retires_on, None  # what was announced is off
     for field, value in after.items():
         setattr(plan, field, value)
-    _refuse_endless_overlap(plan)
+    _refuse_endless_overlap(plan.rotate_every_days, plan.overlap_days)
     if after:
         store(plan)
         record(EventKind.PLAN_CHANGED, subject=plan, by=by, before=before, after=after)
@@ -92,8 +93,7 @@ def _refuse_no_end(days: int | None, by: User | None) -> None:
         raise Invalid(message, field="credential_lifetime_days")
 
 
-def _refuse_endless_overlap(plan: Plan) -> None:
+def _refuse_endless_overlap(every_days: int | None, overlap_days: int) -> None:
     """Raise Invalid for an old secret that would stay good until the next rotation: it would never be gone."""
-    overlap = Plan.__table__.c.overlap_days.default.arg if plan.overlap_days is None else plan.overlap_days
-    if plan.rotate_every_days is not None and overlap >= plan.rotate_every_days:
+    if every_days is not None and overlap_days >= every_days:
         raise Invalid("The overlap must be shorter than the time between two rotations.", field="overlap_days")
