@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from portal import access, events, policies, proposals
+from portal import access, apps, events, policies, proposals
 from portal.accounts import Right
 from portal.web import current_person, render, requires
 
 bp = Blueprint("dashboard", __name__)
 NEXT_SHOWN = 8
 ALARMS_SHOWN = 20
+ORPHANS_SHOWN = 10
 
 
 @bp.get("/")
@@ -31,5 +32,7 @@ def show() -> ResponseReturnValue:
         alarm_count=access.count_alarms() if person.may(Right.SEE_ALL_REQUESTS) else 0,
         changes=[c for c in proposals.waiting_changes(seen_by=person) if proposals.may_confirm(c, person)],
         broken=policies.broken_stages() if person.may(Right.SEE_POLICIES) else {},
+        orphans=apps.apps_without_owner(size=ORPHANS_SHOWN + 1) if person.may(Right.EDIT_USERS) else [],
+        orphans_shown=ORPHANS_SHOWN,
         counts=access.counts_by_status(seen_by=person) if person.may(Right.SEE_REQUESTS) else {},
     )

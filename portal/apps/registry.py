@@ -126,6 +126,12 @@ def apps_page(*, search: str = "", after: tuple[str, int] | None = None, size: i
     return _page(_live(search), after, size)
 
 
+def apps_without_owner(*, size: int = 20) -> Sequence[DeveloperApp]:
+    """Live apps whose owner's account is closed, by name: they get no token until somebody else has them (C102)."""
+    closed = select(User.id).where(~User.active)
+    return _page(_live("").where(DeveloperApp.owner_id.in_(closed)), None, size)
+
+
 def find_app(app_id: int, *, seen_by: User) -> DeveloperApp | None:
     """The app as this person may see it; None when it is deleted or not theirs to see."""
     app = db.session.get(DeveloperApp, app_id)

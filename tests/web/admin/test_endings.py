@@ -273,6 +273,9 @@ def test_C102_before_an_account_is_closed_its_apps_and_products_are_shown(browse
     shown = done.follow(f"Give {grant.app.name} to somebody else")
     assert "whose account is closed" in shown.text("main")
     assert "Without an owner" in admin.get(f"/admin/apps/{grant.app_id}").text("main")
+    assert "2 apps are without an owner" in admin.get("/admin/").text("main")
+    assert grant.app.name in admin.get("/admin/").text("#orphans")
+    assert "without an owner" not in browser(make_user(RoleName.API_OWNER)).get("/admin/").text("main")
 
 
 def test_the_impact_counts_what_waits_and_not_what_ended(product, plan):
