@@ -33,9 +33,10 @@ from portal.access.models import (
 from portal.access.outlook import Outlook, outlook_of
 from portal.access.rules import CartRejected, Category, Problem, allowance_left, reason_problems
 from portal.access.submit import enter_review
+from portal.access.terms import versions_again
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import AuthMethod, Catalogue, Offer, Plan, offers_for
+from portal.catalog import ApiProduct, AuthMethod, Catalogue, Offer, Plan, offers_for
 from portal.credentials import Credential
 from portal.db import db, lock
 from portal.errors import Conflict, NotAllowed
@@ -187,10 +188,15 @@ def _why_nothing(credential: Credential, grants: Sequence[Grant], pending: Acces
     suspended = [grant.product.name for grant in grants if grant.state is GrantState.SUSPENDED]
     if suspended:
         return f"The access to {', '.join(suspended)} is suspended. The plan can be changed once it is resumed."
-    gone = [grant.product.name for grant in grants if not grant.product.is_requestable]
+    gone = [grant.product.name for grant in grants if not _can_be_asked_for(grant.product, credential)]
     if gone:
-        return f"{', '.join(gone)} cannot be requested any more. Remove it from the credential first."
+        return f"{', '.join(gone)} cannot be requested like this any more. Remove it from the credential first."
     return ""
+
+
+def _can_be_asked_for(product: ApiProduct, credential: Credential) -> bool:
+    same = product.auth_method is credential.auth_method and credential.environment in product.environments
+    return product.is_requestable and same
 
 
 def _offered_for_all(grants: Sequence[Grant]) -> list[Offer]:
@@ -229,7 +235,7 @@ def _allowance_problem(plan: Plan, requester: User) -> list[Problem]:
 
 
 def _request(change: PlanChange, plan: Plan, *, requester: User, reason: str) -> AccessRequest:
-    credential = change.credential
+    credential, versions = change.credential, versions_again(change.grants)
     return AccessRequest(
         batch=uuid.uuid4().hex,
         kind=RequestKind.PLAN_CHANGE,
@@ -249,6 +255,7 @@ def _request(change: PlanChange, plan: Plan, *, requester: User, reason: str) ->
                 app_id=credential.app_id,
                 environment=credential.environment,
                 scopes=scopes_after(grant, plan),
+                api_version=versions[grant.product_id],
             )
             for grant in change.grants
         ],

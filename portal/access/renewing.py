@@ -34,6 +34,7 @@ from portal.access.models import (
 from portal.access.outlook import Outlook, outlook_of
 from portal.access.rules import CartRejected, reason_problems
 from portal.access.submit import enter_review
+from portal.access.terms import versions_again
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Catalogue, offers_for
@@ -301,6 +302,7 @@ def _request(
     renewal: Renewal, *, by: User, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int]
 ) -> AccessRequest:
     credential, scopes = renewal.credential, renewal.scopes
+    versions = versions_again(renewal.grants)
     return AccessRequest(
         batch=uuid.uuid4().hex,
         kind=RequestKind.RENEWAL,
@@ -322,6 +324,7 @@ def _request(
                 app_id=credential.app_id,
                 environment=credential.environment,
                 scopes=scopes[item.product_id],
+                api_version=versions[item.product_id],
             )
             for item in renewal.items
         ],

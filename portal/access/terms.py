@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
 
 from portal.access.models import AccessRequest, Grant, RequestItem
 from portal.access.review import PolicyDecision
-from portal.catalog import TermsOfUse
+from portal.catalog import TermsOfUse, choosable, versions_of
 from portal.db import db
 
 
 def terms_of(request: AccessRequest) -> dict[str, Any]:
     """The terms as shown at submission, or as narrowed since; what is approved is this, even if the plan changes."""
     plan = request.plan
-    terms = {
+    terms: dict[str, Any] = {
         "plan": plan.display_name,
         "quota": [plan.quota_requests, plan.quota_period],
         "rate": [plan.rate_requests, plan.rate_seconds],
@@ -60,10 +60,11 @@ def canonical_hash(content: dict[str, Any]) -> str:
 def seal_terms(grant: Grant, *, policy_version: str, terms_of_use: int | None) -> None:
     """Write the approved terms into a new grant, with their hash."""
     request, product = grant.request, grant.product
+    version = next((item.api_version for item in request.items if item.product is product), "")
     grant.terms = {
         "request": request.number,
         "revision": request.revision,
-        "product": {"slug": product.slug, "name": product.name},
+        "product": {"slug": product.slug, "name": product.name} | ({"version": version} if version else {}),
         "plan": {"slug": grant.plan.slug, "name": request.terms["plan"]},
         "quota": request.terms["quota"],
         "rate": request.terms["rate"],
@@ -87,6 +88,17 @@ def is_as_approved(grant: Grant) -> bool:
     same = grant.scopes == grant.terms["scopes"] and grant.conditions == grant.terms["conditions"]
     ends = grant.ends_at.isoformat() if grant.ends_at is not None else None
     return same and ends == grant.terms["ends_at"] and canonical_hash(grant.terms) == grant.terms_hash
+
+
+def versions_again(grants: Sequence[Grant]) -> dict[int, str]:
+    """The version of each API that is asked for again: the one that was had, or the usual one where that has ended."""
+    offered = {key: choosable(known) for key, known in versions_of([grant.product for grant in grants]).items()}
+    had = {grant.product_id: str(grant.terms.get("product", {}).get("version", "")) for grant in grants}
+    found = {}
+    for key, versions in offered.items():
+        numbers = [version.number for version in versions]
+        found[key] = had[key] if had[key] in numbers else next(iter(numbers), "")
+    return found
 
 
 def last_decision(request: AccessRequest) -> PolicyDecision | None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 
-from portal import access, credentials
+from portal import access, catalog, credentials
 from portal.access import Approval, Grant, GrantState, Narrowing, RequestKind, RequestStatus
 from portal.accounts import RoleName
 from portal.catalog import AuthMethod
@@ -23,6 +23,7 @@ from tests.support.builders import (
 )
 
 pytestmark = pytest.mark.usefixtures("app")
+OPENAPI = "openapi: 3.0.3\ninfo: {title: Weather, version: 0.0.0}\npaths: {}\n"
 
 
 class Scene:
@@ -342,3 +343,28 @@ def test_who_decides_sees_what_it_would_take_the_place_of(scene):
     scene.approve(request)
 
     assert {g.id for g in access.grants_renewed_by(request)} == {g.id for g in old}
+
+
+def test_C22_the_version_of_an_api_goes_along_until_it_ends(scene):
+    product = scene.products[0]
+    with transaction():
+        for version in ("1.0.0", "2.0.0"):
+            given = catalog.read_description(OPENAPI.replace("0.0.0", version).encode())
+            catalog.attach_description(product, given, f"{version}.yaml", by=scene.owner, another_version=True)
+    request = scene.ask()
+    assert {item.product_id: item.api_version for item in request.items}[product.id] == "2.0.0"
+
+    scene.approve(request)
+
+    kept = {grant.product_id: grant.terms["product"].get("version") for grant in scene.grants}
+    assert kept == {product.id: "2.0.0", scene.products[1].id: None}
+
+
+def test_what_has_another_method_than_its_credential_cannot_go_to_another_plan(scene):
+    with transaction():
+        scene.products[0].auth_method = AuthMethod.API_KEY
+
+    change = access.plan_change_of(scene.credential)
+
+    assert change.plans == ()
+    assert scene.products[0].name in change.refusal
