@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 from sqlalchemy import create_engine, text
 
 from portal.db import normal_url
+from tests.e2e.looking import faults_here
 from tests.e2e.test_emergency import mail_called
 from tests.e2e.test_main_job import put_in_cart, reveal, submit
 
@@ -33,6 +34,9 @@ def test_the_mail_leads_to_the_renewal_and_the_secret_goes_on(portico, person):
     consumer.goto(re.search(r"http\S+/renew", mail.text)[0])
     expect(consumer.get_by_label("Reason")).to_have_value("We quote pallets.")
     expect(consumer.locator("#outlook")).to_contain_text("One answer is needed")
+    looking = person(CONSUMER, bypass_csp=True, reduced_motion="reduce")
+    looking.goto(consumer.url)
+    assert not faults_here(looking)
     consumer.get_by_role("button", name="Request renewal").click()
     expect(consumer.locator("#messages")).to_contain_text("Your access goes on to its end meanwhile")
     renewal = consumer.get_by_role("heading", level=1).inner_text()
