@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import selectinload
+from sqlalchemy.orm import load_only, selectinload
 
 from portal import forms, policies
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus
@@ -57,7 +57,7 @@ def record_decision(request: AccessRequest, decision: policies.Decision) -> None
 
 
 def stage_from(spec: policies.StageSpec) -> ReviewStage:
-    """A stage of a request as the policy wants it, not open yet."""
+    """A stage of a request as the policy wants it, not open yet. It has no people yet, and nobody needs to look."""
     return ReviewStage(
         key=spec.key,
         name=spec.name,
@@ -66,6 +66,9 @@ def stage_from(spec: policies.StageSpec) -> ReviewStage:
         template=dict(spec.template),
         product_ids=list(spec.product_ids),
         position=spec.position,
+        assignees=[],
+        reviews=[],
+        questions=[],
     )
 
 
@@ -99,4 +102,4 @@ def history_of_app(
 def load_owners(products: Sequence[ApiProduct]) -> None:
     """Read the owners of all products at once, and not of each when it is looked at."""
     wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
-    db.session.scalars(wanted.options(selectinload(ApiProduct.owners))).all()
+    db.session.scalars(wanted.options(load_only(ApiProduct.id), selectinload(ApiProduct.owners))).all()

@@ -46,7 +46,8 @@ def settle(request: AccessRequest, *, by: User | None, comment: str = "") -> Non
     ``by`` is who gave the last answer; None when no answer was needed.
     """
     if any(stage.state in UNANSWERED for stage in request.stages):
-        open_in_turn(request.stages)
+        with db.session.no_autoflush:  # a stage that opens changes in several places, and is written once
+            open_in_turn(request.stages)
     else:
         _approve(request, by, comment)
 
@@ -90,17 +91,22 @@ def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") 
         _refuse_incomplete(voice.stage, saying)
     narrow(locked, saying.less, by=by)
     _skip_declined(locked, but=[voice.stage for voice in voices])
-    for voice in voices:
-        _add_review(voice, Verdict.APPROVE, by, saying)
-        stage = voice.stage
-        if quorum.is_met(stage):
-            stage.close(StageState.APPROVED, by=by, comment=comment)
-            record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment, after=_with(voice, by, saying))
-        else:
-            after = {"given": quorum.given(stage), "needed": quorum.needed(stage), **_with(voice, by, saying)}
-            record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment, after=after)
+    with db.session.no_autoflush:  # what each answer changes is written together
+        for voice in voices:
+            _approve_stage(voice, by, saying)
     settle(locked, by=by, comment=comment)
     return locked
+
+
+def _approve_stage(voice: Voice, by: User, saying: Approval) -> None:
+    stage, comment = voice.stage, saying.comment.strip()
+    _add_review(voice, Verdict.APPROVE, by, saying)
+    if quorum.is_met(stage):
+        stage.close(StageState.APPROVED, by=by, comment=comment)
+        record(EventKind.STAGE_APPROVED, subject=stage, by=by, reason=comment, after=_with(voice, by, saying))
+    else:
+        after = {"given": quorum.given(stage), "needed": quorum.needed(stage), **_with(voice, by, saying)}
+        record(EventKind.STAGE_VOTED, subject=stage, by=by, reason=comment, after=after)
 
 
 def _skip_declined(request: AccessRequest, *, but: Sequence[ReviewStage]) -> None:
@@ -317,7 +323,9 @@ def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> N
     stage.reviews.append(
         Review(
             reviewer=by,
+            reviewer_id=by.id,  # who has voted is looked at before this is written
             principal=voice.principal,
+            principal_id=voice.principal.id,
             verdict=verdict,
             reason=saying.comment.strip(),
             content_hash=stage.request.content_hash,
@@ -328,7 +336,6 @@ def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> N
             step_up_at=now() if saying.step_up else None,
         )
     )
-    db.session.flush()
 
 
 def _with(voice: Voice, by: User, saying: Approval) -> dict[str, Any]:

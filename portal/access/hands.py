@@ -117,6 +117,9 @@ def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> Re
         template=template.as_json(),
         position=mine[0].position,
         added_by=by,
+        assignees=[],
+        reviews=[],
+        questions=[],
     )
     locked.stages.append(added)
     db.session.flush()

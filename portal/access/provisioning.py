@@ -13,7 +13,7 @@ from sqlalchemy import select
 from portal import credentials
 from portal.access.ending import end_expired
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind
-from portal.access.review import StageState
+from portal.access.review import PolicyDecision, StageState
 from portal.access.terms import last_decision, seal_terms, terms_of_use_now
 from portal.accounts import User
 from portal.catalog import PlanState
@@ -34,7 +34,8 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     then nothing is made and nothing is approved.
     """
     _refuse_if_over(request)
-    _refuse_unanswered(request)
+    decision = last_decision(request)
+    _refuse_unanswered(request, decision)
     credential = _credential_for(request, by)
     end_expired(request.app)
     replaced = _replaced_by(request)
@@ -52,7 +53,7 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
             grant.renews_id, grant.last_used_at = old.id, old.last_used_at
             if request.auto_approved:  # nobody has taken back what a reviewer asked for
                 grant.conditions = list(old.conditions)
-    _seal(request, grants)
+    _seal(request, grants, decision)
     db.session.add_all(grants)
     db.session.flush()
     for grant in grants:
@@ -77,8 +78,8 @@ def _grant(request: AccessRequest, item: RequestItem, credential: Credential, en
     )
 
 
-def _seal(request: AccessRequest, grants: list[Grant]) -> None:
-    decision, of_use = last_decision(request), terms_of_use_now(request.standing_items)
+def _seal(request: AccessRequest, grants: list[Grant], decision: PolicyDecision | None) -> None:
+    of_use = terms_of_use_now(request.standing_items)
     version = decision.policy_version if decision is not None else ""
     for grant in grants:
         seal_terms(grant, policy_version=version, terms_of_use=of_use.get(grant.product.id))
@@ -164,7 +165,7 @@ def _refuse_if_over(request: AccessRequest) -> None:
         )
 
 
-def _refuse_unanswered(request: AccessRequest) -> None:
+def _refuse_unanswered(request: AccessRequest, last: PolicyDecision | None) -> None:
     """The last door before access (I3): every stage that the policy asks for now has been approved.
 
     Those who approve have seen to that before. If any of them ever fails to, nothing is given.
@@ -173,7 +174,6 @@ def _refuse_unanswered(request: AccessRequest) -> None:
         return
     approved = {stage.key for stage in request.stages if stage.state is StageState.APPROVED or stage.is_moot}
     left = [stage.key for stage in request.stages if stage.state not in {StageState.APPROVED, StageState.SKIPPED}]
-    last = last_decision(request)
     if last is not None:
         left += [key for key in last.stages if key not in approved]
         left += ["policy"] if last.outcome == "deny" else []

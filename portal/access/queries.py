@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, and_, func, literal_column, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.delegations import principals_of, stands_in_for
@@ -22,9 +33,10 @@ from portal.access.review import AssigneeState, Review, ReviewStage, StageAssign
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
-from portal.db import db, now
+from portal.db import db, in_transaction, now
 from portal.policies import stage_templates
 
+T = TypeVar("T")
 FEW = 2_000
 COUNTED_TO = 100
 _WAS_ASKED = (AssigneeState.ACTIVE, AssigneeState.RECUSED, AssigneeState.REASSIGNED)
@@ -82,8 +94,10 @@ def queue(
     those that wait for this person, ``stage`` those whose stage of this key is open, ``overdue`` those with an answer
     that is late, or without; ``search`` matches number, requester, app and product.
     """
-    query = select(AccessRequest).where(_visible_to(seen_by), *_among_few(seen_by))
     pending_on = status == RequestStatus.PENDING and before_id is None
+    few = _pending_seen_by(seen_by) if pending_on else None
+    seen = [_visible_to(seen_by), *_among_few(seen_by)] if few is None else [AccessRequest.id.in_(few)]
+    query = select(AccessRequest).where(*seen)
     if mine:
         whole = not pending_on or stage or overdue is not None or search.strip()
         query = query.where(*(_waits_for(seen_by) if whole else _next_for(seen_by, after_id or 0, size)))
@@ -123,8 +137,11 @@ def oldest_waiting_for(person: User) -> datetime | None:
 def counts_by_status(*, seen_by: User, most: int = COUNTED_TO + 1) -> dict[str, int]:
     """How many requests of each status this person may see; counts to ``most`` and no further, to stay cheap."""
     seen = [_visible_to(seen_by), *_among_few(seen_by)]
-    counted = []
+    counted, few = [], _pending_seen_by(seen_by)
     for status in RequestStatus:
+        if status is RequestStatus.PENDING and few is not None:
+            counted.append(literal(min(len(few), most)).label(status.value))
+            continue
         some = select(AccessRequest.id).where(AccessRequest.status == status, *seen).limit(most).subquery()
         counted.append(select(func.count()).select_from(some).scalar_subquery().label(status.value))
     return dict(db.session.execute(select(*counted)).one()._asdict())
@@ -191,6 +208,37 @@ def _visible_to(person: User) -> ColumnElement[bool]:
     return or_(*seen)
 
 
+def _pending_seen_by(person: User) -> list[int] | None:
+    """The keys of all pending requests that this person may see, if they are few; None when they are many.
+
+    Whoever sees few of many pending ones looks through all of them to find theirs. A page asks for them more than once
+    (those that are late, the others, how many), so they are looked for once.
+    """
+    if person.may(Right.SEE_ALL_REQUESTS):
+        return None
+
+    def find() -> list[int]:
+        seen = select(AccessRequest.id).where(AccessRequest.status == RequestStatus.PENDING, _visible_to(person))
+        return list(db.session.scalars(seen.where(*_among_few(person)).limit(COUNTED_TO + 1)))
+
+    found = _asked_once("pending", person, find)
+    return found if len(found) <= COUNTED_TO else None
+
+
+def _asked_once(what: str, person: User, find: Callable[[], T]) -> T:
+    """What was found before in the present reading transaction, or what is found now."""
+    session = db.session()
+    if in_transaction():
+        return find()
+    name, reading = ("portico_asked", what, person.id), session.get_transaction()
+    known = session.info.get(name)
+    if known is not None and known[0] is reading:
+        return cast(T, known[1])
+    found = find()
+    session.info[name] = (session.get_transaction(), found)
+    return found
+
+
 def _among_few(person: User) -> list[ColumnElement[bool]]:
     """For whoever may see few requests, exactly those: looking through all the others for a page would take long."""
     if person.may(Right.SEE_ALL_REQUESTS) or not person.may(Right.SEE_REQUESTS):
@@ -204,12 +252,13 @@ def _among_few(person: User) -> list[ColumnElement[bool]]:
     answered = select(ReviewStage.request_id).join(Review).where(Review.reviewer_id == person.id)
     asked = select(StageAssignee.request_id).where(StageAssignee.user_id == person.id)
     instead = select(StageAssignee.request_id).where(StageAssignee.user_id.in_(principals_of(person)))
-    return _if_few(union_all(own, asked, instead, answered, owned))
-
-
-def _if_few(keys: Select[Any] | CompoundSelect[Any]) -> list[ColumnElement[bool]]:
-    found = db.session.scalar(select(func.count()).select_from(keys.limit(FEW + 1).subquery())) or 0
+    keys = union_all(own, asked, instead, answered, owned)
+    found = _asked_once("all", person, lambda: db.session.scalar(_count_of(keys)) or 0)
     return [AccessRequest.id.in_(keys)] if found <= FEW else []
+
+
+def _count_of(keys: CompoundSelect[Any]) -> Select[Any]:
+    return select(func.count()).select_from(keys.limit(FEW + 1).subquery())
 
 
 def _waits_for(person: User) -> list[ColumnElement[bool]]:

@@ -180,15 +180,15 @@ class ReviewStage(Base):
 
     def open(self) -> None:
         """Let the reviewers of this stage answer."""
+        self.opened_at = self.opened_at or now()  # before the state: they go to the database together
         self.move_to(StageState.OPEN)
-        self.opened_at = self.opened_at or now()
 
     def close(self, verdict: StageState, *, by: User | None, comment: str) -> None:
         """Record how a stage ended, and whose answer ended it. Raises Conflict when it is not open."""
         if self.state is not StageState.OPEN:
             raise Conflict("This stage has already been decided.")
-        self.move_to(verdict)
         self.reviewer, self.comment, self.decided_at = by, comment, now()
+        self.move_to(verdict)
 
 
 class AssigneeState(StrEnum):
