@@ -6,144 +6,50 @@ docs/performance.md.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from portal import access, accounts, policies
 from portal.access import (
-    AccessRequest,
     Approval,
     Clarification,
-    Grant,
-    GrantState,
     Narrowing,
     QuestionState,
     RequestStatus,
-    ReviewStage,
-    StageAssignee,
     StageState,
 )
-from portal.accounts import RoleName, User
-from portal.apps import DeveloperApp
-from portal.credentials import Credential
+from portal.accounts import RoleName
 from portal.db import db, now, transaction
 from portal.errors import PortalError
 from portal.events import AuditEvent, EventKind
 from portal.policies import PolicyState, PolicyVersion
 from portal.policies.stages import Quorum
-from portal.schedule import Timer, TimerState
+from tests.service.access.racing import (
+    ROUNDS,
+    Scene,
+    approve_as,
+    do,
+    number_of,
+    only_refusals,
+    person_of,
+    request_of,
+    settled,
+    stage_of,
+)
 from tests.support.builders import (
     demanding,
-    fill_cart,
-    make_app,
     make_group,
-    make_plan,
     make_policy,
-    make_product,
     make_stage,
     make_user,
 )
-from tests.support.threads import errors_in, race
+from tests.support.threads import race
 
-ROUNDS = int(os.environ.get("PORTICO_RACE_ROUNDS", "4"))
 pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.timeout(300 + 5 * ROUNDS)]
-_ENDS = {
-    EventKind.REQUEST_APPROVED: RequestStatus.APPROVED,
-    EventKind.REQUEST_REJECTED: RequestStatus.REJECTED,
-    EventKind.REQUEST_WITHDRAWN: RequestStatus.WITHDRAWN,
-    EventKind.REQUEST_EXPIRED: RequestStatus.EXPIRED,
-    EventKind.REQUEST_DENIED: RequestStatus.DENIED,
-}
-
-
-class Scene:
-    """People who ask, again and again, for one product; each request is for an app of its own."""
-
-    def __init__(self, *owners: User) -> None:
-        self.plan = make_plan()
-        self.product = make_product(plans=[self.plan], owners=list(owners))
-        self.asked, self.requester_id = 0, 0
-
-    def ask(self) -> int:
-        """A new request, by its key; now and then of somebody else, since nobody may have apps without end."""
-        if self.asked % 25 == 0:
-            self.requester_id = make_user().id
-        self.asked += 1
-        person = db.session.get(User, self.requester_id)
-        app = make_app(person)
-        fill_cart(person, self.product, plan=self.plan)
-        with transaction():
-            (request,) = access.submit(app, by=db.session.get(User, self.requester_id), reason="We need it.")
-        return request.id
-
-
-def person_of(key):
-    return db.session.get(User, key)
-
-
-def request_of(key):
-    return db.session.get(AccessRequest, key)
-
-
-def do(act, request_id, person_id, *args, **kwargs):
-    """One contender's act, in a transaction of its own."""
-    with transaction():
-        return act(request_of(request_id), *args, by=person_of(person_id), **kwargs)
-
-
-def approve_as(request_id, people, number):
-    """One of these people says yes."""
-    return do(access.approve, request_id, people[number])
-
-
-def stage_of(request_id, key="owner"):
-    return db.session.scalar(select(ReviewStage).where(ReviewStage.request_id == request_id, ReviewStage.key == key))
-
-
-def number_of(model, *where):
-    return db.session.scalar(select(func.count()).select_from(model).where(*where))
-
-
-def events_of(request_id, *kinds):
-    about = AuditEvent.subject_type == "access_request", AuditEvent.subject_id == request_id
-    return db.session.scalars(select(AuditEvent.kind).where(*about, AuditEvent.kind.in_(kinds))).all()
-
-
-def settled(request_id):
-    """What is true of a request whatever has just happened to it, and how it stands: nothing stuck, nothing twice."""
-    db.session.rollback()
-    request = request_of(request_id)
-    ended = [_ENDS[kind] for kind in events_of(request_id, *_ENDS)]
-    states = {stage.state for stage in request.stages}
-    grants = number_of(Grant, Grant.request_id == request_id)
-    if request.is_pending:
-        assert ended == []
-        assert grants == 0
-        assert states & {StageState.OPEN, StageState.PAUSED}
-        turn = access.who_can_act(request)
-        assert turn.person is not None or turn.alarm
-    else:
-        assert ended == [request.status]
-        assert not states & {StageState.WAITING, StageState.OPEN, StageState.PAUSED}
-        assert grants == (1 if request.status is RequestStatus.APPROVED else 0)
-        assert not number_of(StageAssignee, StageAssignee.request_id == request_id, StageAssignee.waits)
-        keys = [stage.id for stage in request.stages]
-        assert not number_of(Timer, Timer.subject_id.in_(keys), Timer.state.in_([TimerState.ARMED, TimerState.HELD]))
-    if request.status is RequestStatus.APPROVED:
-        assert states <= {StageState.APPROVED, StageState.SKIPPED}
-    return request
-
-
-def only_refusals(results):
-    """Whoever lost was told so in words: no broken constraint, no deadlock, no lost update."""
-    errors = errors_in(results)
-    assert all(isinstance(error, PortalError) for error in errors), errors
-    return errors
 
 
 @pytest.fixture
@@ -447,118 +353,3 @@ def test_C137_two_activations_of_a_policy_at_once_put_one_in_force(seen):
         (winner,) = [result for result in results if isinstance(result, int)]
         assert policies.active_version().id == winner
         seen["activated"] += 1
-
-
-@pytest.fixture
-def envelopes():
-    """Two envelopes for one engineer, a reviewer for the debt, and an administrator."""
-    reviewer, admin = make_user(RoleName.SECURITY_REVIEWER), make_user(RoleName.ADMINISTRATOR)
-    engineer, plan = make_user(), make_plan()
-    made = []
-    for _ in range(2):
-        product = make_product(plans=[plan], owners=[make_user(RoleName.API_OWNER)])
-        with transaction():
-            envelope = access.set_envelope(
-                by=person_of(admin.id),
-                name="Night",
-                product=product,
-                plan=plan,
-                scopes=product.scope_names,
-                most_minutes=60,
-                people=[person_of(engineer.id)],
-            )
-        made.append(envelope.id)
-    return made, engineer.id, reviewer.id, admin.id
-
-
-def free_app(engineer_id, number=0):
-    """One of the engineer's apps that has no access now; what the last round left is taken away."""
-    engineer = person_of(engineer_id)
-    apps = db.session.scalars(select(DeveloperApp).where(DeveloperApp.owner_id == engineer_id)).all()
-    app = apps[number] if len(apps) > number else make_app(engineer)
-    for grant in access.grants_of(app):
-        if grant.state is GrantState.ACTIVE:
-            with transaction():
-                access.revoke_access(grant, by=person_of(engineer_id), reason="Over.")
-    return app.id
-
-
-def break_glass(envelope_id, app_id, engineer_id):
-    with transaction():
-        envelope, app = access.find_envelope(envelope_id), db.session.get(DeveloperApp, app_id)
-        saying = {"reason": "Down.", "minutes": 30, "step_up": "password"}
-        return access.break_glass(envelope, app, by=person_of(engineer_id), **saying).id
-
-
-def break_one(envelope_ids, app_ids, engineer_id, number):
-    return break_glass(envelope_ids[number], app_ids[number], engineer_id)
-
-
-def test_breaking_the_glass_of_two_envelopes_at_once_is_one_debt(envelopes, seen):
-    keys, engineer_id, reviewer_id, _ = envelopes
-    for _ in range(ROUNDS):
-        apps = [free_app(engineer_id, number) for number in range(2)]
-
-        results = race(2, partial(break_one, keys, apps, engineer_id))
-
-        assert len(only_refusals(results)) == 1
-        (debt,) = [result for result in results if isinstance(result, int)]
-        do(access.approve, debt, reviewer_id, comment="It was right.")
-        seen["one"] += 1
-
-
-def test_refusing_a_debt_against_revoking_its_access_ends_it_once(envelopes, seen):
-    keys, engineer_id, reviewer_id, admin_id = envelopes
-    for turn in range(ROUNDS):
-        app_id = free_app(engineer_id)
-        debt = break_glass(keys[0], app_id, engineer_id)
-        (grant_id,) = db.session.scalars(select(Grant.id).where(Grant.request_id == debt)).all()
-
-        def act(number, debt=debt, grant_id=grant_id, turn=turn):
-            if number == 0:
-                return do(access.reject, debt, reviewer_id, reason="There was no emergency.")
-            with transaction():
-                grant, by = db.session.get(Grant, grant_id), person_of(engineer_id if turn % 2 else admin_id)
-                if number == 1:
-                    return access.revoke_access(grant, by=by, reason="It is over.")
-                return access.revoke_credential(grant.credential, by=by, reason="It is over.")
-
-        results = race(3, act)
-
-        only_refusals(results)
-        db.session.rollback()
-        assert not isinstance(results[0], Exception)
-        assert request_of(debt).status is RequestStatus.REJECTED
-        grant = db.session.get(Grant, grant_id)
-        assert grant.state is GrantState.REVOKED
-        assert not db.session.get(Credential, grant.credential_id).is_live
-        about = AuditEvent.subject_type == "access_grant", AuditEvent.subject_id == grant_id
-        assert number_of(AuditEvent, *about, AuditEvent.kind == EventKind.ACCESS_REVOKED) == 1
-        bar = access.bar_of(person_of(engineer_id))
-        with transaction():
-            access.lift_bar(access.find_bar(bar.id), by=person_of(admin_id), reason="Again.")
-        seen["refused first" if not errors_in(results[1:]) else "one of three"] += 1
-
-
-def test_breaking_the_glass_against_its_envelope_being_closed_leaves_all_or_nothing(envelopes, seen):
-    keys, engineer_id, reviewer_id, admin_id = envelopes
-    for _ in range(ROUNDS):
-        app_id = free_app(engineer_id)
-
-        def act(number, app_id=app_id):
-            if number:
-                with transaction():
-                    return access.close_envelope(access.find_envelope(keys[0]), by=person_of(admin_id))
-            return break_glass(keys[0], app_id, engineer_id)
-
-        results = race(2, act)
-
-        only_refusals(results)
-        db.session.rollback()
-        standing = number_of(Grant, Grant.app_id == app_id, Grant.state == GrantState.ACTIVE)
-        assert standing == (0 if isinstance(results[0], Exception) else 1)
-        if not isinstance(results[0], Exception):
-            do(access.approve, results[0].id if hasattr(results[0], "id") else results[0], reviewer_id, comment="Fine.")
-        with transaction():
-            db.session.get(access.Envelope, keys[0]).is_open = True
-        seen["broken" if standing else "closed"] += 1
