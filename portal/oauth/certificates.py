@@ -18,6 +18,7 @@ from portal import credentials
 from portal.config import Settings
 
 LONGEST = 16 * 1024
+BEFORE_PROXIES = "werkzeug.proxy_fix.orig"  # what ProxyFix found before it read any header
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]+)-----END CERTIFICATE-----\s*", re.ASCII)
 
 
@@ -35,12 +36,13 @@ def thumbprint_in(request: Request) -> str | None:
 
 def _comes_from_proxy(request: Request, proxies: tuple[IPv4Network | IPv6Network, ...]) -> bool:
     """Whether the peer of this connection, before any X-Forwarded-For was read, is one of the proxies."""
-    original = request.environ.get("werkzeug.proxy_fix.orig") or {}
+    before = request.environ.get(BEFORE_PROXIES, request.environ)
     try:
-        peer = ip_address(original.get("REMOTE_ADDR") or request.environ.get("REMOTE_ADDR") or "")
+        peer = ip_address(before.get("REMOTE_ADDR") or "")  # a Unix socket has none, and is not believed
     except ValueError:
         return False
-    return any(peer in network for network in proxies)
+    mapped = getattr(peer, "ipv4_mapped", None) or peer
+    return any(mapped in network for network in proxies)
 
 
 def _der(text: str) -> bytes | None:

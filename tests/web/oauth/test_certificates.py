@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from portal import accounts, credentials
 from portal.accounts import RoleName
-from portal.app import create_app
+from portal.app import create_app, register_channels
 from portal.config import BadSettings, load
-from portal.db import transaction
+from portal.db import close_connections, transaction
 from portal.oauth import documents
 from tests.support.builders import make_user
 from tests.support.certificates import HEADER, escaped, hearing_certificates, make_certificate, pem, sequence
@@ -160,6 +160,48 @@ def test_RFC8705_6_5_a_header_from_elsewhere_counts_as_not_sent(program, hearing
         assert refused(shown(program, escaped(certificate), peer=ELSEWHERE, headers=headers))
     bearer = shown(program, escaped(certificate), peer=ELSEWHERE, client_secret=program.secret)
     assert "cnf" not in claims_of(bearer.json["access_token"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "is_believed"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("203.0.113.9", False),
+        ("::ffff:203.0.113.9", False),
+        ("127.0.0.1.evil.example", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_RFC8705_6_5_the_peer_counts_as_it_was_before_any_header(program, hearing, certificate, peer, is_believed):
+    """As ProxyFix leaves it: the address of the call is by then what X-Forwarded-For said."""
+    environ = {"REMOTE_ADDR": "127.0.0.1", "werkzeug.proxy_fix.orig": {"REMOTE_ADDR": peer}}
+
+    assert shown(program, escaped(certificate), peer=environ).status_code == (200 if is_believed else 401)
+
+
+def test_RFC8705_6_5_behind_a_proxy_that_is_really_there(app, installation, tmp_path, program, certificate):
+    settings = {"instance_dir": tmp_path, "trusted_proxies": 1, "client_certificate_header": HEADER}
+    behind = create_app(installation.settings.model_copy(update=settings))
+
+    def call(peer, said):
+        headers = {HEADER: escaped(certificate), "X-Forwarded-For": said}
+        with behind.app_context():
+            answer = behind.test_client().post(
+                "/oauth/token",
+                data={**GRANT, "client_id": program.id},
+                headers=headers,
+                environ_overrides={"REMOTE_ADDR": peer},
+            )
+            behind.extensions["portico.oauth"]["server"].uses.forget()  # or a timer opens another connection
+            close_connections()
+        return answer.status_code
+
+    assert call("127.0.0.1", "203.0.113.9") == 200
+    assert call("203.0.113.9", "127.0.0.1") == 401
+    register_channels(installation.settings)
 
 
 def test_RFC8705_6_5_nobody_is_believed_unless_it_is_set(program, certificate):
