@@ -107,9 +107,10 @@ def change_product_state(
     before: dict[str, Any] = {"state": product.state}
     after: dict[str, Any] = {"state": state}
     product.move_to(state)
-    if state is ProductState.PUBLISHED and product.retires_on is not None:
-        before["retires_on"], after["retires_on"] = product.retires_on, None
-        product.retires_on = product.successor = None  # what was announced is off
+    if state is ProductState.PUBLISHED:  # what was announced is off
+        gone, none = changes(product, {"retires_on": None, "successor": None})
+        before, after = before | gone, after | none
+        product.retires_on = product.successor = None
     db.session.flush()
     record(
         EventKind.PRODUCT_STATE_CHANGED,
