@@ -24,27 +24,30 @@ def faults_of(page: Page, paths: Sequence[str]) -> list[str]:
     """What is wrong with these pages.
 
     A star stands for the first link of the page before that begins so, a plus for the page before, and what begins with
-    a point lies beside the page before.
+    a point lies beside the page before. What ends with an exclamation mark is refused, and so says the page.
     """
     found, path = [], "/"
     for wanted in paths:
-        path = _open(page, wanted, path)
+        path, status = _open(page, wanted.removesuffix("!"), path)
         found += [f"{path} {fault}" for fault in faults_here(page)]
+        if (status < 400) == wanted.endswith("!"):
+            found.append(f"{path} was answered with {status}")
     return found
 
 
-def _open(page: Page, path: str, before: str) -> str:
-    """Open a page; gives its path."""
+def _open(page: Page, path: str, before: str) -> tuple[str, int]:
+    """Open a page; gives its path and how it was answered."""
     if path.startswith("+"):
         path = before + path[1:]
     elif path.startswith("."):
         path = urljoin(before, path)
-    elif path.endswith("*"):
+    if path.endswith("*"):
         start = path.removesuffix("*")
         links = page.locator(f"main a[href^='{start}']").evaluate_all("links => links.map(l => l.getAttribute('href'))")
         path = next(link for link in links if link != f"{start}new" and "?" not in link)
-    page.goto(path)
-    return path
+    answer = page.goto(path)
+    assert answer is not None
+    return path, answer.status
 
 
 def faults_here(page: Page) -> list[str]:

@@ -23,8 +23,10 @@ PAGES = {
     ],
     "admin@portico.example": [
         *["/admin/users", "/admin/users/*", "/admin/emails", "/admin/emails/*", "/admin/outbox", "/admin/outbox/*"],
+        *["/admin/users/5/apps", "/admin/users/5/deactivate", "/admin/plans/1/apps", "/admin/plans/1/end"],
         *["/admin/catalogues", "/admin/catalogues/*", "/admin/catalogues/new", "/admin/apps", "/admin/apps/*"],
-        *["/admin/products", "/admin/products/*", "+/descriptions", "/admin/products/new"],
+        *["/admin/products", "/admin/products/*", "+/descriptions", "./apps", "./deprecate", "./retire", "./terms"],
+        *["/admin/products/new", "/admin/access", "/admin/access/*", "/admin/access-use", "/admin/leaks"],
         *["/admin/groups", "/admin/groups/*", "/admin/groups/new", "/admin/calendars", "/admin/calendars/*"],
         *["/admin/calendars/new", "/admin/organisations", "/admin/organisations/*", "/admin/organisations/new"],
         *["/admin/forms", "/admin/forms/*", "+/preview", "/admin/forms/new", "/admin/delegations"],

@@ -11,12 +11,14 @@ PAGES = {
     "": [
         *["/", "/catalogues", "/catalogues?q=nothing+like+that", "/catalogues?view=list", "/catalogues/marlquay"],
         *[PRODUCT, f"{PRODUCT}/documentation", f"{PRODUCT}/documentation/1", f"{PRODUCT}/reference"],
-        *["/login", "/register", "/reset", "/confirm", "/nothing-here"],
+        *["/login", "/register", "/reset", "/confirm", "/nothing-here!"],
     ],
     CONSUMER: [
         *["/", "/cart", "/requests?status=rejected", "/requests", "/requests/*", "+/edit"],
-        *["/apps", "/apps/*", "+/keys", "./certificates", "./edit", "/apps/new"],
-        *["/account", "/account/email", "/account/password", "/admin/"],
+        *["/apps", "/apps/*", "+/keys", "./certificates", "./transfer", "./edit", "/apps/new"],
+        *["/apps", "/apps/*", "+/access/*", "/apps", "/apps/*", "+/credentials/*"],
+        *["./test", "./renew", "./plan", "./clients", "./terms"],
+        *["/account", "/account/email", "/account/password", "/admin/!"],
     ],
     "second@acme.example": ["/apps", "/cart", "/emergency-access", "/emergency-access/*"],
 }
@@ -26,9 +28,9 @@ PAGES = {
 def lived_in(sitting):
     """Access approved by a plan, a request that is pending, and a cart."""
     with sitting(CONSUMER) as page:
-        for plan in ("Sandbox", "Gold"):
+        for plan, app_name in (("Sandbox", "Counter"), ("Gold", "Returns desk")):
             put_in_cart(page, "Returns", plan)
-            submit(page, f"Returns desk on {plan}", reason="To see the pages")
+            submit(page, app_name, reason="To see the pages")
         put_in_cart(page, "Shipments", "Gold")
 
 
