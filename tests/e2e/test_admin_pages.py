@@ -25,6 +25,7 @@ PAGES = {
         *["/admin/users", "/admin/users/*", "/admin/emails", "/admin/emails/*", "/admin/outbox", "/admin/outbox/*"],
         *["/admin/users/5/apps", "/admin/users/5/deactivate", "/admin/plans/1/apps", "/admin/plans/1/end"],
         *["/admin/catalogues", "/admin/catalogues/*", "/admin/catalogues/new", "/admin/apps", "/admin/apps/*"],
+        *["+/transfer", "/admin/access-use?show=left"],
         *["/admin/products", "/admin/products/*", "+/descriptions", "./apps", "./deprecate", "./retire", "./terms"],
         *["/admin/products/new", "/admin/access", "/admin/access/*", "/admin/access-use", "/admin/leaks"],
         *["/admin/groups", "/admin/groups/*", "/admin/groups/new", "/admin/calendars", "/admin/calendars/*"],
