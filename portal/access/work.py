@@ -9,9 +9,9 @@ from enum import StrEnum
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager, joinedload
 
+from portal.access.clarification import Clarification, QuestionState
 from portal.access.delegations import stands_in_for
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
-from portal.access.questions import Clarification, QuestionState
 from portal.access.review import ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.db import db, now
