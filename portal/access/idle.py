@@ -60,7 +60,7 @@ class Proposed:
 
 def idle_counts(days: int, *, seen_by: User) -> dict[Idle, int]:
     """How much access of each kind this person may see; one query."""
-    counted = [_ids(kind, days, seen_by).subquery() for kind in Idle]
+    counted = [_narrowed(select(Grant.id), kind, days, seen_by).subquery() for kind in Idle]
     numbers = [select(func.count()).select_from(some).scalar_subquery() for some in counted]
     return dict(zip(Idle, db.session.execute(select(*numbers)).one(), strict=True))
 
@@ -74,7 +74,7 @@ def idle_grants(kind: Idle, days: int, *, seen_by: User, after: int | None = Non
         joinedload(Grant.plan),
         joinedload(Grant.credential),
     )
-    query = select(Grant).where(Grant.id.in_(_ids(kind, days, seen_by))).order_by(Grant.id).limit(size)
+    query = _narrowed(select(Grant), kind, days, seen_by).order_by(Grant.id).limit(size)
     query = query.where(Grant.id > after) if after is not None else query
     return db.session.scalars(query.options(*whole)).unique().all()
 
@@ -136,8 +136,9 @@ def _proposed(seen: Mapping[int, str]) -> Sequence[Grant]:
     return db.session.scalars(query.options(*whole)).unique().all()
 
 
-def _ids(kind: Idle, days: int, person: User) -> Select[Any]:
-    query = select(Grant.id).join(Credential, Credential.id == Grant.credential_id)
+def _narrowed(query: Select[Any], kind: Idle, days: int, person: User) -> Select[Any]:
+    """Of these grants those of this kind that the person may see."""
+    query = query.join(Credential, Credential.id == Grant.credential_id)
     query = query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()), _seen_by(person), *_is(kind, days))
     if kind is Idle.LEFT:
         query = query.join(DeveloperApp, DeveloperApp.id == Grant.app_id).join(User, User.id == DeveloperApp.owner_id)

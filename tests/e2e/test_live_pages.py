@@ -41,6 +41,19 @@ def test_P3_P4_pages_are_accessible_in_both_themes_and_fit_a_narrow_screen(perso
     assert not faults_of(page, PAGES[email])
 
 
+def test_the_page_that_tests_a_credential_is_like_that_before_and_after_an_answer(person):
+    page = person(CONSUMER, bypass_csp=True)
+    page.goto("/apps")
+    page.get_by_role("link", name="Counter").click()
+    page.get_by_role("link", name="Test Sandbox").click()
+    found = faults_here(page)
+    page.get_by_label("Client secret", exact=True).fill("pcs_wrong")
+    page.get_by_role("button", name="Ask for a token").click()
+    page.get_by_text("401 invalid_client").wait_for()
+
+    assert not found + faults_here(page)
+
+
 def test_C7_a_form_that_outlived_its_session_is_kept_on_a_page_like_that(person):
     page = person(CONSUMER, bypass_csp=True)
     page.goto("/apps/new")
