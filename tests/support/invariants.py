@@ -246,7 +246,7 @@ def _asked_once(requests: Iterable[AccessRequest]) -> None:
 
 def _held_once(grants: Iterable[Grant]) -> None:
     """I2."""
-    places = [(g.app_id, g.product_id, g.environment) for g in grants if g.state is GrantState.ACTIVE]
+    places = [(g.app_id, g.product_id, g.environment) for g in grants if g.state in access.HELD_STATES]
     assert len(places) == len(set(places))
 
 
