@@ -112,10 +112,11 @@ class Credential(Base):
 
     @property
     def rotate_by(self) -> datetime | None:
-        """When its secret is to be replaced, by the plan's schedule; None when there is none, or no secret yet."""
+        """When its secret is to be replaced, by the plan's schedule; None without one, or when it ends before that."""
         if self.secret_made_at is None or self.plan.rotate_every_days is None:
             return None
-        return self.secret_made_at + timedelta(days=self.plan.rotate_every_days)
+        due_at = self.secret_made_at + timedelta(days=self.plan.rotate_every_days)
+        return due_at if self.expires_at is None or due_at < self.expires_at else None
 
     @property
     def is_rotation_overdue(self) -> bool:

@@ -38,7 +38,7 @@ def rotate(
     locked = credentials.lock_for_owner(credential, by=by)
     accept_terms(locked, accepted, by=by)
     revealed = credentials.rotate(locked, by=by, overlap_days=overlap_days, seen=seen)
-    schedule.cancel(SUBJECT, locked.id, kinds=(CredentialTimer.OVERLAP_END, CredentialTimer.ROTATE_REMIND))
+    schedule.cancel(SUBJECT, locked.id, kinds=(CredentialTimer.OVERLAP_END,))
     if locked.retiring_until is not None:
         schedule.arm_again(SUBJECT, [locked.id], Planned(CredentialTimer.OVERLAP_END, locked.retiring_until))
     return revealed

@@ -12,6 +12,7 @@ import time_machine
 
 from portal import access, catalog, credentials, events, lifecycle
 from portal.accounts import RoleName
+from portal.config import BadSettings, load
 from portal.credentials import Credential, CredentialState
 from portal.db import db, transaction
 from portal.errors import Conflict, Invalid, NotAllowed
@@ -232,6 +233,12 @@ def test_an_unclaimed_secret_is_brought_to_mind_after_7_days_and_taken_back_afte
     assert not any(grant.is_held for grant in access.grants_of(held.app))
     with pytest.raises(Conflict, match="revoked"):
         claim(held)
+
+
+@pytest.mark.parametrize("days", [{"unclaimed_remind_days": 14}, {"unclaimed_revoke_days": 7}])
+def test_a_reminder_that_would_come_too_late_stops_the_start(days):
+    with pytest.raises(BadSettings, match="PORTICO_UNCLAIMED_REVOKE_DAYS must be more than"):
+        load(testing=True, secret_key="t" * 48, **days)
 
 
 def test_what_was_claimed_is_left_alone(held, clock, app):

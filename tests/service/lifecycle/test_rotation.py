@@ -379,6 +379,20 @@ def test_a_rotation_starts_the_schedule_anew(program, clock, app):
     assert [day for day, _ in reminders(program)] == [80, 156, 167, 170]
 
 
+def test_two_rotations_on_one_day_lose_no_reminder(program, clock, app):
+    with transaction():
+        stored(program).plan.rotate_every_days = 10
+    for hours in (1, 1, 1):
+        clock.shift(timedelta(hours=hours))
+        rotate(program)
+        tick(app)
+    for day in range(1, 12):
+        clock.move_to(MONDAY + timedelta(days=day, hours=4))
+        tick(app)
+
+    assert reminders(program) == [(7, False), (10, True)]
+
+
 def test_after_an_outage_one_reminder_tells(program, clock, app):
     clock.move_to(MONDAY + timedelta(days=95))
     tick(app)

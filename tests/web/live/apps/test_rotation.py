@@ -203,10 +203,13 @@ def test_when_the_next_rotation_is_due_is_shown(browser, person, held):
     here = browser(person)
     revealed(here, held)
     with transaction():
-        stored(held).plan.rotate_every_days = 90
+        stored(held).plan.rotate_every_days = 60
     assert "Rotate by" in here.get(app_path(held)).text("#credentials")
     assert "Rotate its secret" not in here.get(app_path(held)).text("#credentials")
 
+    with transaction():
+        stored(held).plan.rotate_every_days = 90  # as long as the credential lasts: then it ends by itself
+    assert "Rotate by" not in here.get(app_path(held)).text("#credentials")
     with transaction():
         stored(held).secret_made_at = now() - timedelta(days=91)
     assert "By its plan it should have been replaced" in here.get(app_path(held)).text("#credentials")
