@@ -1,0 +1,1 @@
+"""The commands of ``portico`` by family; ``portal.cli`` puts them together."""
