@@ -186,9 +186,7 @@ def _must_be_sure(plan: Plan, form: PlanForm) -> bool:
     form.shown.data, form.sure.data = impact.mark, False
     said = "This has changed meanwhile. " if changed else ""
     loses = f"{access.many(impact.apps, 'app')} {'loses' if impact.apps == 1 else 'lose'} access at once when this plan"
-    form.sure.errors = [
-        f"{said}{impact.in_words} {loses} is retired. Tick this box if that is what you want."
-    ]
+    form.sure.errors = [f"{said}{impact.in_words} {loses} is retired. Tick this box if that is what you want."]
     return True
 
 

@@ -430,7 +430,9 @@ _ALL = (
             **_EVERYWHERE,
             "by_name": "Katherine Johnson",
             "app_name": "Route planner",
-            "accesses": "Payments API (Gold): not used for 120 days\nWeather API (Gold): never used, granted 94 days ago",
+            "accesses": (
+                "Payments API (Gold): not used for 120 days\nWeather API (Gold): never used, granted 94 days ago"
+            ),
             "link": "https://portal.example.com/apps/7",
         },
     ),
