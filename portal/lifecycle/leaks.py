@@ -134,6 +134,8 @@ def _take(owner: Owner, secret_hash: str, find: Find, reporter: str) -> None:
     credential = lock(Credential, owner.id if isinstance(owner, Credential) else owner.credential_id)
     if credential is None or not credential.is_live:
         return
+    if isinstance(owner, Credential) and secret_hash not in (credential.secret_hash, credential.retiring_hash):
+        return  # its owner was quicker, and has rotated it away
     if isinstance(owner, InitialAccessToken):
         _withdraw(owner)
         return

@@ -10,7 +10,7 @@ import time_machine
 
 from portal import catalog, credentials, lifecycle
 from portal.accounts import RoleName, User
-from portal.catalog import ApiProduct
+from portal.catalog import ApiProduct, LeakAction
 from portal.credentials import Credential, CredentialState
 from portal.db import db, now, transaction
 from portal.errors import Conflict, Invalid
@@ -141,6 +141,27 @@ def test_R12_a_leak_report_and_a_rotation_at_once_leave_no_leaked_secret(app, pr
     new, reported = race(2, act)
 
     assert (isinstance(new, str), reported) == (True, "")
+    assert token_status(app, program.id, leaked) == 401
+    assert token_status(app, program.id, new) == 200
+
+
+@pytest.mark.parametrize("turn", range(3))
+def test_R12_a_report_of_a_secret_that_is_rotated_away_at_that_moment_is_no_error(app, program, turn):
+    ids = program.request.credential_id, program.request.requester_id
+    leaked = program.secret
+    with transaction():
+        stored(ids[0]).plan.leak_action = LeakAction.ROTATE
+
+    def act(number):
+        if number == 0:
+            return rotate(ids, overlap_days=0)
+        with transaction():
+            return lifecycle.take_reports([lifecycle.Find(leaked)], reporter="GitHub")
+
+    new, reported = race(2, act)
+
+    assert isinstance(new, str)
+    assert isinstance(reported, list)
     assert token_status(app, program.id, leaked) == 401
     assert token_status(app, program.id, new) == 200
 
