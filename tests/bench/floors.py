@@ -178,7 +178,9 @@ class Rows:
                 )
             )  # fmt: skip
             stage_id = int(stage.inserted_primary_key[0])
-            connection.execute(insert(t["assignee"]).values(stage_id=stage_id, request_id=request_id, user_id=self.owner))
+            connection.execute(
+                insert(t["assignee"]).values(stage_id=stage_id, request_id=request_id, user_id=self.owner)
+            )
             self._message(connection, self._event(connection, stage_id))
         connection.execute(delete(t["cart"]).where(t["cart"].c.user_id == self.user))
         return request_id

@@ -232,7 +232,9 @@ def _was_approved(grant: Grant, facts: Facts) -> None:
     assert {stage.state for stage in request.stages} <= {StageState.APPROVED, StageState.SKIPPED}
     approved = {stage.key for stage in request.stages if stage.state is StageState.APPROVED}
     left = {item.product_id for item in request.items if not item.declined}
-    approved |= {s.key for s in request.stages if s.product_ids and not left & set(s.product_ids)}  # about none of these
+    approved |= {
+        s.key for s in request.stages if s.product_ids and not left & set(s.product_ids)
+    }  # about none of these
     decision = facts.decisions[request.id]
     assert decision.outcome != "deny"
     assert set(decision.stages) <= approved, (decision.stages, approved)
