@@ -228,7 +228,10 @@ def test_of_four_who_suspend_at_once_one_does(seen):
     for _ in range(ROUNDS):
         kept = scene.begin()
 
-        results = race(4, lambda number, kept=kept: scene.on_grant(access.suspend_access, kept["grant"]))
+        def suspend(_number, kept=kept):
+            return scene.on_grant(access.suspend_access, kept["grant"])
+
+        results = race(4, suspend)
 
         assert len(only_refusals(results)) == 3
         held(kept)

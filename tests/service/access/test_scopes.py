@@ -45,15 +45,12 @@ class Life:
         self.owner, self.person = make_user(RoleName.API_OWNER).id, make_user().id
         shelf = make_catalogue()
         days = {"free": None, "silver": 30, "gold": 90}
-        self.plans = [
-            make_plan(credential_lifetime_days=each, auto_approve=name == "free") for name, each in days.items()
+        plans = [make_plan(credential_lifetime_days=each, auto_approve=name == "free") for name, each in days.items()]
+        products = [
+            make_product(plans=plans, owners=[self.user(self.owner)], catalogue=shelf, scopes=SCOPES) for _ in range(3)
         ]
-        self.products = [
-            make_product(plans=self.plans, owners=[self.user(self.owner)], catalogue=shelf, scopes=SCOPES)
-            for _ in range(3)
-        ]
-        self.plans = [plan.id for plan in self.plans]
-        self.products = [product.id for product in self.products]
+        self.plans = [plan.id for plan in plans]
+        self.products = [product.id for product in products]
         self.app = make_app(self.user(self.person)).id
         self.allowed: dict[int, dict[int, set[str]]] = {}
         self.lifetimes: dict[int, int | None] = {}

@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -42,13 +43,12 @@ def certificate(tmp_path_factory):
     """A key and a certificate for localhost that a client can be told to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    made = made.serial_number(x509.random_serial_number()).not_valid_before(datetime.now(UTC) - timedelta(days=1))
-    made = made.not_valid_after(datetime.now(UTC) + timedelta(days=1))
-    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-    made = made.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True).sign(
-        key, hashes.SHA256()
-    )
+    draft = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    draft = draft.serial_number(x509.random_serial_number()).not_valid_before(datetime.now(UTC) - timedelta(days=1))
+    draft = draft.not_valid_after(datetime.now(UTC) + timedelta(days=1))
+    draft = draft.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    draft = draft.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    made = draft.sign(key, hashes.SHA256())
     file = tmp_path_factory.mktemp("tls") / "both.pem"
     plain = serialization.NoEncryption()
     file.write_bytes(
@@ -62,8 +62,11 @@ class System:
     """A fake system outside: what it answers, how, and what it was asked."""
 
     def __init__(self, certificate):
-        self.answer, self.asked, self.tokens = {"products": {}}, [], []
-        self.status, self.headers, self.delay, self.drip, self.slow_headers = 200, {}, 0.0, 0.0, 0.0
+        self.answer: dict[str, Any] | bytes = {"products": {}}
+        self.asked: list[dict[str, Any]] = []
+        self.tokens: list[str | None] = []
+        self.headers: dict[str, str] = {}
+        self.status, self.delay, self.drip, self.slow_headers = 200, 0.0, 0.0, 0.0
         system = self
 
         class Handler(BaseHTTPRequestHandler):

@@ -41,7 +41,10 @@ def said(raw):
         ),
         (
             {"any": [PROD, {"all": [TEST, SENSITIVE]}]},
-            "the environment is production or (the environment is test and the data exposure is customer data or sensitive data)",
+            (
+                "the environment is production or "
+                "(the environment is test and the data exposure is customer data or sensitive data)"
+            ),
         ),
         ({"not": {"any": [PROD, TEST]}}, "the environment is not production and the environment is not test"),
         (leaf("time.local", "within_hours", OFFICE), "the time at the product's place is within 08:00 to 18:00"),

@@ -1,10 +1,10 @@
 """People leave, products end: shown before it is done, told, and done (C102)."""
 
+import threading
 from datetime import UTC, datetime, time, timedelta
 
 import pytest
 import time_machine
-from flask import current_app
 from sqlalchemy import select
 
 from portal import access, accounts, catalog
@@ -181,12 +181,12 @@ def test_only_owners_of_the_product_end_it(browser, product, path):
         assert browser(make_user(role)).get(f"/admin/products/{product.id}/{path}").status == 403
 
 
-def test_the_timekeeper_retires_on_the_day_with_one_mail_and_one_event(product, plan, person):
+def test_the_timekeeper_retires_on_the_day_with_one_mail_and_one_event(app, product, plan, person):
     use(product, plan)
     with transaction():
         ended, slow = db.session.get(ApiProduct, product.id), db.session.get(Plan, plan.id)
         ended.retires_on = slow.retires_on = SOON
-    keeper = Timekeeper(current_app._get_current_object(), __import__("threading").Event())
+    keeper = Timekeeper(app, threading.Event())
 
     with time_machine.travel(datetime.combine(SOON, time.min, UTC) - timedelta(seconds=1), tick=False):
         keeper.round()

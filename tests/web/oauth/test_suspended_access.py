@@ -1,4 +1,4 @@
-"""Suspended access at the authorization server: it opens nothing at once, all of it again, with no worker (C77, I15)."""
+"""Suspended access at the authorization server: it opens nothing at once and all again, with no worker (C77, I15)."""
 
 import pytest
 
