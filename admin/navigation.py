@@ -77,11 +77,11 @@ def menu(person: User) -> list[dict[str, Any]]:
 
 
 def _entry(label: str, endpoint: str, person: User) -> dict[str, Any]:
-    family = endpoint.rsplit(".", 1)[0]
+    url = url_for(endpoint)
     counted = endpoint == "admin.access_requests.index" and person.may(Right.DECIDE_REQUESTS)
     return {
         "label": label,
-        "url": url_for(endpoint),
-        "current": (request.endpoint or "").startswith(family + "."),
+        "url": url,
+        "current": f"{request.path}/".startswith(f"{url}/"),
         "count": access.count_waiting_for(person) if counted else None,
     }

@@ -62,7 +62,7 @@ def test_an_ordinary_request_has_nothing_to_notice(owner, grace, plan):
     decide(first, owner)
     (grant,) = access.grants_of(app)
     with transaction():
-        access.revoke_access(grant, by=grace, reason="")
+        access.revoke_access(grant, by=grace, reason="No longer needed.")
 
     assert texts(ask(grace, product, plan, app=app)) == []
 

@@ -70,6 +70,7 @@ def test_C102_the_impact_is_told_in_numbers_and_names(owner, product, plan):
     page = owner.get(f"/admin/products/{product.id}").follow("Retire")
 
     assert "22 apps in 2 organisations, 3 used it this week." in page.text("#impact")
+    assert page.text("nav [aria-current]") == "Products"
     assert len(page.texts("#impact tbody tr")) == 20
     whole = page.follow("See all 22 apps")
     assert len(whole.texts("tbody tr")) == 22

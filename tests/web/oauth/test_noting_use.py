@@ -14,7 +14,10 @@ from tests.support.builders import make_plan, make_product
 from tests.support.programs import claims_of, make_program, post
 from tests.support.queries import count_queries
 
-NOON = datetime.now(UTC).replace(microsecond=0)
+
+def in_a_while(**later):
+    """A moment after this one, in whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0) + timedelta(**later)
 
 
 @pytest.fixture
@@ -86,11 +89,12 @@ def test_a_gateway_that_introspects_uses_what_the_token_opens_still(app, program
     with transaction():
         gateway = credentials.add_gateway("Edge", by=None)
     uses.forget()
-    with time_machine.travel(NOON + timedelta(minutes=5), tick=False):
+    later = in_a_while(minutes=5)
+    with time_machine.travel(later, tick=False):
         post(app, "/oauth/introspect", {"token": token}, auth=(gateway.client_id, gateway.secret))
 
     last, scopes = used()
-    assert last["Orders"] == NOON + timedelta(minutes=5)
+    assert last["Orders"] == later
     assert last["Stock"] is None
     assert scopes == {orders.scope_names[1]}
 
@@ -99,7 +103,7 @@ def test_who_introspects_its_own_token_has_not_used_it(program, uses):
     token = program.access_token()
     before, _ = used()
     uses.forget()
-    with time_machine.travel(NOON + timedelta(minutes=5), tick=False):
+    with time_machine.travel(in_a_while(minutes=5), tick=False):
         assert program.introspect(token)["active"]
 
     assert used()[0] == before
@@ -143,7 +147,7 @@ def test_how_access_is_used_is_told_in_words(program):
 @pytest.mark.parametrize("thing", ["product", "plan"])
 def test_C157_what_is_retired_on_a_day_opens_nothing_from_its_first_second_on(app, uses, thing):
     program = make_program(app)
-    midnight = (NOON + timedelta(days=3)).replace(hour=0, minute=0, second=0)
+    midnight = in_a_while(days=3).replace(hour=0, minute=0, second=0)
     with transaction():
         ended = program.request.products[0] if thing == "product" else program.request.plan
         ended.retires_on = midnight.date()
