@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import admin
-from portal import access, events, live, oauth, policies, web
+from portal import access, api, events, live, oauth, policies, web
 from portal.accounts import Right
 from portal.config import BadSettings, Settings, load
 from portal.db import db, is_sqlite, keep_private, now, prepare_engine
@@ -53,11 +53,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.hold_the_door(app)
     guard_forms(app)
     csrf.exempt(oauth.bp)
+    csrf.exempt(api.bp)
     app.register_blueprint(live.bp)
     if settings.keeps_mail and (settings.demo or settings.testing):
         app.register_blueprint(live.mailbox.bp)
     app.register_blueprint(admin.bp)
     app.register_blueprint(oauth.bp)
+    app.register_blueprint(api.bp)
+    app.open_to_machines(api.PATH)
     oauth.set_up(app, settings)
     app.register_blueprint(web.operations)
     web.register_error_pages(app)

@@ -19,6 +19,7 @@ from portal.access.break_glass import (
     people_told,
     set_envelope,
 )
+from portal.access.by_program import Order, ask_for, end_request
 from portal.access.cart import (
     MOST_ITEMS,
     add_to_cart,
@@ -182,6 +183,7 @@ from portal.access.renewing import (
     renewable_credentials,
     renewal_of,
 )
+from portal.access.repeating import LONGEST_KEY, RepeatableCall
 from portal.access.review import (
     STAGE_MOVES,
     AssigneeState,
@@ -227,6 +229,7 @@ __all__ = [
     "LONGEST_DELEGATION",
     "LONGEST_ENDING_REASON",
     "LONGEST_FILTER_NAME",
+    "LONGEST_KEY",
     "LONGEST_REASON",
     "MOST_AT_ONCE",
     "MOST_EMERGENCY_MINUTES",
@@ -260,6 +263,7 @@ __all__ = [
     "Likes",
     "Narrowing",
     "Opening",
+    "Order",
     "Outcome",
     "Outlook",
     "PlanChange",
@@ -271,6 +275,7 @@ __all__ = [
     "RegisterView",
     "Remedy",
     "Renewal",
+    "RepeatableCall",
     "RequestItem",
     "RequestKind",
     "RequestStatus",
@@ -305,6 +310,7 @@ __all__ = [
     "approve_many",
     "apps_with_access_to",
     "ask",
+    "ask_for",
     "ask_owners",
     "ask_plan_change",
     "awaited",
@@ -339,6 +345,7 @@ __all__ = [
     "end_delegation",
     "end_expired",
     "end_of",
+    "end_request",
     "ended_together",
     "entitlement_for",
     "envelopes",

@@ -87,15 +87,47 @@ def submit(
     were typed; ``versions`` are the versions of APIs that were chosen, by the keys of their products, instead of the
     usual ones. Raises CartRejected with every problem found, NotAllowed for somebody else's app.
     """
-    items = open_cart(by=by, seen=seen)
+    made = submit_items(
+        open_cart(by=by, seen=seen),
+        app,
+        by=by,
+        reason=reason,
+        credential=credential,
+        credential_name=credential_name,
+        environment=environment,
+        answers=answers or {},
+        form_ids=form_ids,
+        versions=versions or {},
+    )
+    empty_cart(by)
+    return made
+
+
+def submit_items(
+    items: Sequence[CartItem],
+    app: DeveloperApp,
+    *,
+    by: User,
+    reason: str,
+    environment: Environment,
+    answers: Mapping[str, Any],
+    form_ids: Sequence[int],
+    credential: Credential | None = None,
+    credential_name: str = "",
+    versions: Mapping[int, str],
+) -> list[AccessRequest]:
+    """Turn these items, of a cart or as in one, into access requests. Raises as ``submit`` does.
+
+    The caller holds the person's cart.
+    """
     locked = lock(DeveloperApp, app.id)  # an app that is being deleted gets no request
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("You can only request access for your own apps.")
     found = problems(items, by=by) + app_problems(items, app, environment) + reason_problems(items, reason)
     found += environment_problems(items, environment)
     found += credential_problems(items, app, credential, credential_name, environment)
-    given, missing = judged_answers(items, answers or {}, form_ids, environment=environment, by=by)
-    chosen, gone = version_problems(items, versions or {})
+    given, missing = judged_answers(items, answers, form_ids, environment=environment, by=by)
+    chosen, gone = version_problems(items, versions)
     if found := found + missing + gone:
         raise CartRejected(found)
     ask = _Ask(
@@ -116,7 +148,6 @@ def submit(
         message = "The same access is being requested for this app right now."
         raise CartRejected([Problem(Category.APP, message)]) from error
     keep_answers(given, by=by)
-    empty_cart(by)
     return made
 
 

@@ -57,6 +57,19 @@ from portal.credentials.keyfile import (
 from portal.credentials.keyrecord import record_key
 from portal.credentials.keys import BadSigningKey, SigningKey, SigningKeys, new_signing_key
 from portal.credentials.models import CREDENTIAL_MOVES, Credential, CredentialState, RevokedToken
+from portal.credentials.personal import (
+    LONGEST_TOKEN_NAME,
+    MOST_TOKEN_DAYS,
+    MadeToken,
+    PersonalToken,
+    end_personal_token,
+    find_personal_token,
+    is_use_to_note,
+    make_personal_token,
+    note_personal_use,
+    personal_tokens_of,
+    revoke_personal_token,
+)
 from portal.credentials.receipts import TermsReceipt, count_receipts, give_receipt, receipts_of
 from portal.credentials.registration import (
     AllowedRegistration,
@@ -103,6 +116,8 @@ from portal.credentials.tokens import forget_expired_tokens, is_token_revoked, r
 
 __all__ = [
     "CREDENTIAL_MOVES",
+    "LONGEST_TOKEN_NAME",
+    "MOST_TOKEN_DAYS",
     "USE_NOTED_EVERY",
     "AllowedRegistration",
     "AppCertificate",
@@ -115,6 +130,8 @@ __all__ = [
     "InitialAccessToken",
     "KeyFile",
     "KnownGateway",
+    "MadeToken",
+    "PersonalToken",
     "Registered",
     "RegisteredClient",
     "RegisteredKey",
@@ -140,10 +157,12 @@ __all__ = [
     "end",
     "end_client",
     "end_old_secret",
+    "end_personal_token",
     "expire_if_over",
     "find_credential",
     "find_credential_by_client_id",
     "find_initial_token",
+    "find_personal_token",
     "find_registered",
     "forbid_registration",
     "forget_expired_assertions",
@@ -155,6 +174,7 @@ __all__ = [
     "initial_tokens_of",
     "is_gateway_id",
     "is_token_revoked",
+    "is_use_to_note",
     "issue",
     "keeps_older_secret",
     "key_file",
@@ -163,11 +183,14 @@ __all__ = [
     "keys_of_registered",
     "load_signing_keys",
     "lock_for_owner",
+    "make_personal_token",
     "matching_hash",
     "new_client_id",
     "new_secret",
     "new_signing_key",
+    "note_personal_use",
     "note_use",
+    "personal_tokens_of",
     "proofs_known_before",
     "proves_app",
     "receipts_of",
@@ -184,6 +207,7 @@ __all__ = [
     "reveal",
     "revoke",
     "revoke_gateway",
+    "revoke_personal_token",
     "revoke_token",
     "rotate",
     "rotate_keys",

@@ -18,8 +18,9 @@ GATEWAY_ID_PREFIX = "pgw_"
 GATEWAY_SECRET_PREFIX = "pgs"
 INITIAL_TOKEN_PREFIX = "pit"
 REGISTRATION_TOKEN_PREFIX = "prt"
+PERSONAL_TOKEN_PREFIX = "ppt"
 PREFIXES = {AuthMethod.OAUTH2: "pcs", AuthMethod.API_KEY: "pak"}
-SECRET_PATTERN = re.compile(r"\b(pcs|pak|pgs|pit|prt)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
+SECRET_PATTERN = re.compile(r"\b(pcs|pak|pgs|pit|prt|ppt)_[0-9A-Za-z]{43}[0-9A-Za-z]{6}\b")
 _CLIENT_ID = re.compile(r"[0-9A-Za-z_]{1,60}", re.ASCII)
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _BODY_LENGTH = 43
@@ -60,6 +61,11 @@ def new_initial_token() -> str:
 def new_registration_token() -> str:
     """A token by which a registered client manages its registration, of the same kind as secrets."""
     return _secret(REGISTRATION_TOKEN_PREFIX)
+
+
+def new_personal_token() -> str:
+    """A token with which a program acts for a person, of the same kind as secrets."""
+    return _secret(PERSONAL_TOKEN_PREFIX)
 
 
 def hash_secret(secret: str) -> str:

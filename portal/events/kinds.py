@@ -60,6 +60,9 @@ class EventKind(StrEnum):
     STAGE_SET_UP = "policy.stage_set_up"
     STAGE_TAKEN_AWAY = "policy.stage_taken_away"
 
+    PERSONAL_TOKEN_MADE = "person.token_made"
+    PERSONAL_TOKEN_REVOKED = "person.token_revoked"
+
     APP_CREATED = "app.created"
     APP_CHANGED = "app.changed"
     APP_DELETED = "app.deleted"

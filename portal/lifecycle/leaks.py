@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 from portal import access, credentials, events
 from portal.access import Grant
 from portal.catalog import LeakAction
-from portal.credentials import Credential, Gateway, InitialAccessToken, RegisteredClient
+from portal.credentials import Credential, Gateway, InitialAccessToken, PersonalToken, RegisteredClient
 from portal.db import Base, db, lock, now, pk, words
 from portal.events import EventKind, record
 
@@ -106,7 +106,7 @@ def _reported(hashes: Iterable[str]) -> set[str]:
     return set(db.session.scalars(query))
 
 
-Owner = Credential | InitialAccessToken | RegisteredClient | Gateway
+Owner = Credential | InitialAccessToken | RegisteredClient | Gateway | PersonalToken
 
 
 def _owners(hashes: Iterable[str]) -> Iterable[tuple[Owner, str]]:
@@ -122,6 +122,8 @@ def _owners(hashes: Iterable[str]) -> Iterable[tuple[Owner, str]]:
     yield from ((token, token.token_hash) for token in db.session.scalars(tokens).all())
     clients = select(RegisteredClient).where(RegisteredClient.token_hash.in_(wanted))
     yield from ((client, client.token_hash) for client in db.session.scalars(clients).all())
+    personal = select(PersonalToken).where(PersonalToken.token_hash.in_(wanted))
+    yield from ((token, token.token_hash) for token in db.session.scalars(personal).all())
     gateways = select(Gateway).where(Gateway.secret_hash.in_(wanted))
     yield from ((gateway, gateway.secret_hash) for gateway in db.session.scalars(gateways).all())
 
@@ -130,6 +132,10 @@ def _take(owner: Owner, secret_hash: str, find: Find, reporter: str) -> None:
     """Do what has to be done about one secret. The record says that it leaked before it says what followed."""
     if isinstance(owner, Gateway):
         _tell_of_gateway(owner, find, reporter)
+        return
+    if isinstance(owner, PersonalToken):
+        if owner.is_good:
+            credentials.end_personal_token(owner, by=None, reason="It was found in public.")
         return
     credential = lock(Credential, owner.id if isinstance(owner, Credential) else owner.credential_id)
     if credential is None or not credential.is_live:

@@ -21,6 +21,7 @@ from portal.live import (
     renewal,
     requests,
     secrets,
+    tokens,
 )
 
 bp = Blueprint("live", __name__)
@@ -42,6 +43,7 @@ for family in (
     secrets,
     emergency,
     account,
+    tokens,
 ):
     bp.register_blueprint(family.bp)
 

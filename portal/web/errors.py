@@ -107,6 +107,8 @@ def _broken(error: Exception) -> Response:
 
 
 def _wants_json() -> bool:
+    if request.path.startswith("/api/"):
+        return True
     accepts = request.accept_mimetypes
     return accepts.best_match(["text/html", "application/json"], default="text/html") == "application/json"
 

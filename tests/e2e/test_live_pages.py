@@ -18,7 +18,7 @@ PAGES = {
         *["/apps", "/apps/*", "+/keys", "./certificates", "./transfer", "./edit", "/apps/new"],
         *["/apps", "/apps/*", "+/access/*", "/apps", "/apps/*", "+/credentials/*"],
         *["./test", "./renew", "./plan", "./clients", "./terms"],
-        *["/account", "/account/email", "/account/password", "/admin/!"],
+        *["/account", "/account/email", "/account/tokens", "/account/password", "/admin/!"],
     ],
     "second@acme.example": ["/apps", "/cart", "/emergency-access", "/emergency-access/*"],
 }

@@ -192,6 +192,16 @@ def test_a_gateway_s_secret_is_told_to_administrators_and_goes_on(app):
     assert [mail.recipient for mail in mails()] == [admin.email]
 
 
+def test_the_token_of_a_person_ends(app):
+    person = make_user()
+    with transaction():
+        token = credentials.make_personal_token("Pipeline", days=30, by=person).token
+
+    assert [labels(report(app, token)) for _ in range(2)] == [["true_positive"]] * 2
+
+    assert credentials.find_personal_token(token) is None
+
+
 def test_what_is_not_ours_or_has_ended_changes_nothing(app, program):
     ended = make_program(app)
     credential = stored(ended)
@@ -376,7 +386,7 @@ def test_only_post(app, method):
 
 
 def test_H8_secrets_have_the_published_format(app, program):
-    documented = r"\b(pcs|pak|pgs|pit|prt)_[0-9A-Za-z]{49}\b"
+    documented = r"\b(pcs|pak|pgs|pit|prt|ppt)_[0-9A-Za-z]{49}\b"
     credential = stored(program)
     with transaction():
         token = credentials.allow_registration(credential, by=program.request.requester).token

@@ -1,0 +1,73 @@
+"""Tokens with which a person's programs use the API of Portico: made, shown once, revoked."""
+
+from __future__ import annotations
+
+from flask import Blueprint, current_app, url_for
+from flask.typing import ResponseReturnValue
+from flask_wtf import FlaskForm
+from wtforms import IntegerField, StringField
+from wtforms.validators import DataRequired, Length, NumberRange
+
+from portal import credentials
+from portal.accounts import Right
+from portal.credentials import LONGEST_TOKEN_NAME, MOST_TOKEN_DAYS
+from portal.db import transaction
+from portal.errors import Invalid
+from portal.web import blame, current_person, done, render, requires
+
+bp = Blueprint("tokens", __name__)
+
+
+class TokenForm(FlaskForm):
+    """What a new token is called, and how long it is good."""
+
+    name = StringField("Name", [DataRequired("Give the token a name."), Length(max=LONGEST_TOKEN_NAME)])
+    days = IntegerField(
+        "Ends after (days)",
+        [DataRequired(f"Enter 1 to {MOST_TOKEN_DAYS} days."), NumberRange(1, MOST_TOKEN_DAYS)],
+        default=90,
+    )
+
+
+@bp.get("/account/tokens")
+@requires(Right.REQUEST_ACCESS)
+def index(form: TokenForm | None = None, status: int = 200) -> ResponseReturnValue:
+    """The person's tokens, and the form for a new one."""
+    return render(
+        "live/tokens/index.html",
+        status=status,
+        form=form or TokenForm(formdata=None),
+        tokens=credentials.personal_tokens_of(current_person()),
+        endpoint=_endpoint(),
+    )
+
+
+@bp.post("/account/tokens")
+@requires(Right.REQUEST_ACCESS)
+def create() -> ResponseReturnValue:
+    """Make a token and show it, this once, in this very answer: it is kept nowhere (H1)."""
+    form = TokenForm()
+    if not form.validate():
+        return index(form, 422)
+    try:
+        with transaction():
+            made = credentials.make_personal_token(form.name.data or "", days=form.days.data or 0, by=current_person())
+    except Invalid as refusal:
+        blame(form, refusal)
+        return index(form, 422)
+    answer = render("live/tokens/made.html", made=made, endpoint=_endpoint())
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@bp.post("/account/tokens/<key:token_id>/revoke")
+@requires(Right.REQUEST_ACCESS)
+def revoke(token_id: int) -> ResponseReturnValue:
+    """End a token at once."""
+    with transaction():
+        name = credentials.revoke_personal_token(token_id, by=current_person()).name
+    return done(url_for("live.tokens.index"), f"The token {name} has been revoked.")
+
+
+def _endpoint() -> str:
+    return f"{current_app.config['PORTICO'].base_url}/api/v1/requests"
