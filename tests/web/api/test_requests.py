@@ -248,6 +248,11 @@ def test_C94_each_refusal_says_what_it_is_about(app, program, person):
     assert program.call("PUT").status_code == 405
 
 
+@pytest.mark.parametrize("asked", ["before=0", "before=x", f"before={2**63}", "before=²", "status=nonsense", "before="])
+def test_L6_odd_places_in_the_list_break_nothing(program, asked):
+    assert program.call("GET", f"{REQUESTS}?{asked}").status_code in {200, 400, 404}
+
+
 def test_a_session_is_no_token_and_no_cookie_is_set(app, browser, person):
     client = browser(person).client
 
