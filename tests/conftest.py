@@ -83,7 +83,6 @@ def installation(database: str, tmp_path_factory: pytest.TempPathFactory, worker
     installed = TestInstallation(database, tmp_path_factory.mktemp(database), worker_id)
     yield installed
     with installed.app.app_context():
-        installed.app.extensions["portico.oauth"]["server"].uses.forget()  # or a timer opens another connection
         close_connections()  # one that is merely dropped is a warning, and warnings are errors
 
 
@@ -95,6 +94,8 @@ def app(installation: TestInstallation) -> Iterator[Flask]:
     with installation.app.app_context():
         yield installation.app
         db.session.remove()
+        uses = installation.app.extensions["portico.oauth"]["server"].uses
+        uses.forget()  # or a timer writes of what is gone by then, with words in the output of another test
 
 
 @pytest.fixture
