@@ -6,6 +6,7 @@ import itertools
 from functools import cache
 from typing import Any
 
+from flask import current_app
 from flask_security.utils import hash_password
 
 from portal import access, accounts, apps, catalog
@@ -21,9 +22,13 @@ PASSWORD = "portico-demo"
 _count = itertools.count(1)
 
 
-@cache
 def password_hash() -> str:
-    """The hash of the password that all made people have."""
+    """The hash of the password that all made people have, as this application makes it: its secret is part of it."""
+    return _hashed(str(current_app.config["SECRET_KEY"]))
+
+
+@cache
+def _hashed(_secret_key: str) -> str:
     return str(hash_password(PASSWORD))
 
 
