@@ -18,13 +18,21 @@ from urllib.request import urlopen
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.support.chromium import launch_options
 from tests.support.postgres import fresh_database
 from tests.support.smtp import Inbox, Received, smtp_server
 
 PASSWORD = "portico-demo"
+PATIENCE = 15_000  # milliseconds that a busy machine may take
+expect.set_options(timeout=PATIENCE)
+DEAF_UNTIL_LOADED = """if (document.readyState === "loading") {
+  const deaf = new CSSStyleSheet();
+  deaf.replaceSync("* { pointer-events: none !important }");
+  document.adoptedStyleSheets = [deaf];
+  addEventListener("load", () => { document.adoptedStyleSheets = []; });
+}"""  # a person presses when a page has come; a program that presses sooner meets buttons without their scripts
 
 
 @dataclass
@@ -131,10 +139,8 @@ def person(portico: Portico, chromium: Browser) -> Iterator[Callable[..., Page]]
 
     def open_window(email: str = "", **options: Any) -> Page:
         context = chromium.new_context(base_url=portico.url, **{"viewport": {"width": 1280, "height": 900}, **options})
-        context.set_default_timeout(15_000)
         contexts.append(context)
-        page = context.new_page()
-        watch(page)
+        page = opened(context, scripts=options.get("java_script_enabled", True))
         if email:
             sign_in(page, email)
         return page
@@ -153,12 +159,21 @@ def sitting(portico: Portico, chromium: Browser) -> Callable[[str], AbstractCont
     @contextmanager
     def sit(email: str) -> Iterator[Page]:
         context = chromium.new_context(base_url=portico.url)
-        page = context.new_page()
+        page = opened(context)
         sign_in(page, email)
         yield page
         context.close()
 
     return sit
+
+
+def opened(context: BrowserContext, *, scripts: bool = True) -> Page:
+    """A page of a window whose pages, and those they open, are watched, and take presses only once they are whole."""
+    context.set_default_timeout(PATIENCE)
+    context.on("page", watch)
+    if scripts:
+        context.add_init_script(DEAF_UNTIL_LOADED)
+    return context.new_page()
 
 
 def watch(page: Page) -> None:
