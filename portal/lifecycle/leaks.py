@@ -134,8 +134,7 @@ def _take(owner: Owner, secret_hash: str, find: Find, reporter: str) -> None:
         _tell_of_gateway(owner, find, reporter)
         return
     if isinstance(owner, PersonalToken):
-        if owner.is_good:
-            credentials.end_personal_token(owner, by=None, reason="It was found in public.")
+        _end_personal(owner, find, reporter)
         return
     credential = lock(Credential, owner.id if isinstance(owner, Credential) else owner.credential_id)
     if credential is None or not credential.is_live:
@@ -152,6 +151,17 @@ def _take(owner: Owner, secret_hash: str, find: Find, reporter: str) -> None:
         credentials.rotate_leaked(credential, secret_hash, by=None, reason=reason)
     else:
         access.end_credential(credential, by=None, reason=reason)
+
+
+def _end_personal(token: PersonalToken, find: Find, reporter: str) -> None:
+    """End the token of a person, once."""
+    locked = lock(PersonalToken, token.id)
+    if locked is not None and locked.is_good:
+        facts = _facts_of(find, reporter)
+        where = facts["url"][:LONGEST_SHOWN]
+        reason = f"It was found in public{f' at {where}' if where else ''}."
+        record(EventKind.SECRET_LEAKED, subject=locked, by=None, reason=reason, after=facts)
+        credentials.end_personal_token(locked, by=None, reason=reason)
 
 
 def _withdraw(token: InitialAccessToken) -> None:
@@ -180,8 +190,12 @@ def _tell_of_gateway(gateway: Gateway, find: Find, reporter: str) -> None:
     """Only tell: without its gateway every API behind it is closed, and its secret opens none of them."""
     told = any(event.kind is EventKind.SECRET_LEAKED for event in events.subject_history(gateway))
     if gateway.revoked_at is None and not told:
-        facts = _facts(_told(find.url, find)[:LONGEST_URL], _told(find.source, find)[:LONGEST_SOURCE], reporter)
-        record(EventKind.SECRET_LEAKED, subject=gateway, by=None, after=facts)
+        record(EventKind.SECRET_LEAKED, subject=gateway, by=None, after=_facts_of(find, reporter))
+
+
+def _facts_of(find: Find, reporter: str) -> Mapping[str, str]:
+    """What the record says of a find whose report is not kept."""
+    return _facts(_told(find.url, find)[:LONGEST_URL], _told(find.source, find)[:LONGEST_SOURCE], reporter)
 
 
 def _facts(url: str, source: str, reporter: str) -> Mapping[str, str]:

@@ -472,6 +472,21 @@ _ALL = (
         },
     ),
     MailKind(
+        name="token_leaked",
+        title="API token found in public",
+        recipients="The person whose token it was",
+        when="A leaked token of a person is reported and revoked",
+        placeholders={
+            **_EVERYWHERE,
+            "token": "Build server",
+            "where": "It was found in public at https://code.example.com/acme/planner/blob/main/.env.",
+            "made": "16 November 2026, 09:12 UTC",
+            "last_used": "20 November 2026, 17:40 UTC",
+            "unused": "",
+            "link": "https://portal.example.com/account/tokens",
+        },
+    ),
+    MailKind(
         name="break_glass",
         title="Emergency access used",
         recipients="Administrators, security reviewers, the owners of the product, those who review it, and its user",

@@ -1,4 +1,7 @@
-"""The mails about a secret that was found in public: to the app's owner, and to who answers for what it opened."""
+"""The mails about a secret that was found in public: to the app's owner, and to who answers for what it opened.
+
+Of the token of a person, that person is told.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from portal import accounts, lifecycle
 from portal.accounts import RoleName
 from portal.catalog import LeakAction
-from portal.credentials import Gateway
+from portal.credentials import Gateway, PersonalToken
 from portal.events import Draft, EventKind
 from portal.lifecycle import LeakReport
+from portal.mail.lateness import told
 
 if TYPE_CHECKING:
     from portal.mail.compose import Composer
@@ -27,10 +31,12 @@ class LeakMails:
         """Whether this event follows from a leak, of which these mails have told everything already."""
         return kind in FOLLOWING and by is None and reason.startswith(lifecycle.FOUND_IN_PUBLIC)
 
-    def leaked(self, subject: LeakReport | Gateway, _reason: str, _by: Any) -> list[Draft]:
+    def leaked(self, subject: LeakReport | Gateway | PersonalToken, reason: str, _by: Any) -> list[Draft]:
         """Somebody has found a secret, and it was stopped."""
         if isinstance(subject, Gateway):
             return self._of_gateway(subject)
+        if isinstance(subject, PersonalToken):
+            return self._of_person(subject, reason)
         credential = subject.credential
         opened = lifecycle.opened_by(credential)
         revoked = subject.action is LeakAction.REVOKE
@@ -68,3 +74,14 @@ class LeakMails:
             "link": f"{self._composer.base_url}/admin/audit",
         }
         return self._composer.to_each("leaked", accounts.people_with_role(RoleName.ADMINISTRATOR), values)
+
+    def _of_person(self, token: PersonalToken, reason: str) -> list[Draft]:
+        values = {
+            "token": token.name,
+            "where": reason,
+            "made": told(token.made_at),
+            "last_used": told(token.last_used_at),
+            "unused": "" if token.last_used_at else "yes",
+            "link": f"{self._composer.base_url}/account/tokens",
+        }
+        return self._composer.to_each("token_leaked", [token.person], values)

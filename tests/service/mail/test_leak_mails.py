@@ -1,6 +1,9 @@
 """The mail about a secret that was found in public."""
 
+from datetime import UTC, datetime
+
 import pytest
+import time_machine
 
 from portal import credentials, lifecycle
 from portal.accounts import RoleName
@@ -29,3 +32,20 @@ def test_what_the_owner_reads():
     golden(own, path=f"/apps/{request.app_id}", client_id=revealed.client_id)
     assert "Look whether anybody has used it" in theirs.payload["text"]
     assert mails("revoked") == []
+
+
+def test_what_the_person_of_a_token_reads():
+    grace = make_user(email="grace@acme.example", name="Grace Hopper")
+    with time_machine.travel(datetime(2026, 11, 16, 9, tzinfo=UTC), tick=False):
+        with transaction():
+            made = credentials.make_personal_token("Build <server>", days=30, by=grace)
+        token = credentials.find_personal_token(made.token)
+        with transaction():
+            credentials.note_personal_use(token)
+        with transaction():
+            lifecycle.take_reports([Find(made.token, "https://code.example.com/acme/.env")], reporter="GitHub")
+
+    (mail,) = mails("token_leaked")
+
+    assert mail.recipient == "grace@acme.example"
+    golden(mail)

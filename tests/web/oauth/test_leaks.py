@@ -197,9 +197,25 @@ def test_the_token_of_a_person_ends(app):
     with transaction():
         token = credentials.make_personal_token("Pipeline", days=30, by=person).token
 
-    assert [labels(report(app, token)) for _ in range(2)] == [["true_positive"]] * 2
+    url = f"https://code.example.com/?k={token}"
+    assert [labels(report(app, token, url=url)) for _ in range(2)] == [["true_positive"]] * 2
 
     assert credentials.find_personal_token(token) is None
+    (mail,) = mails("token_leaked")
+    assert mail.recipient == person.email
+    assert "https://code.example.com/?k=…" in mail.payload["text"]
+    assert "and never used" in mail.payload["text"]
+    assert mails() == []
+
+
+def test_the_token_of_a_person_that_is_reported_eight_times_at_once_ends_once(app):
+    person = make_user()
+    with transaction():
+        token = credentials.make_personal_token("Pipeline", days=30, by=person).token
+
+    assert race(8, lambda _: labels(report(app, token))) == [["true_positive"]] * 8
+
+    assert len(mails("token_leaked")) == 1
 
 
 def test_what_is_not_ours_or_has_ended_changes_nothing(app, program):

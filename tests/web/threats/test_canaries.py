@@ -23,7 +23,7 @@ from tests.support.canaries import Canaries, database_files, disguises, every_pa
 from tests.support.programs import basic, post, send
 
 pytestmark = pytest.mark.usefixtures("app")
-SECRET = re.compile(r"\b(?:pcs|pak|pit)_[0-9A-Za-z]{49}\b")
+SECRET = re.compile(r"\b(?:pcs|pak|pgs|pit|prt|ppt)_[0-9A-Za-z]{49}\b")
 JWT = re.compile(r"\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}")
 GRANT = {"grant_type": "client_credentials"}
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -110,6 +110,22 @@ class Story:
         self.json("PUT", where, manage, {"client_secret": client["client_secret"]})
         post(self.app, "/oauth/token", GRANT, auth=(client["client_id"], client["client_secret"]))
 
+    def act_for_the_person(self):
+        """A token of the person, used as it should be, where it does not belong, and in what the person writes."""
+        page = self.here.get("/account/tokens").press("Make token", Name="Build server", **{"Ends after (days)": "30"})
+        token = self.canaries.plant("personal token", shown_on(page))
+        order = {"app": self.developer_app.id, "plan": "gold", "products": ["payments"], "reason": "For the shop."}
+        self.json("POST", "/api/v1/requests", token, order)
+        self.json("POST", "/api/v1/requests", token, {"app": token})
+        self.json("POST", f"/api/v1/requests?token={token}", token[:-1], order)
+        for path in ("", f"/{self.request.number}", f"/{token}"):
+            self.json("GET", f"/api/v1/requests{path}", token, {})
+        self.json("GET", "/oauth/register/pci_x", token, {})
+        post(self.app, "/oauth/token", GRANT, auth=(self.client_id, token))
+        post(self.app, "/oauth/introspect", {"token": token}, auth=(self.client_id, self.secret))
+        for listed in (self.here.get("/account/tokens"), self.here.get("/account")):
+            assert not self.canaries.seen_in(listed.html)
+
     def json(self, method, path, token, content):
         headers = {"Authorization": f"Bearer {token}"}
         body = json.dumps(content)
@@ -161,6 +177,7 @@ def test_I13_no_secret_is_found_anywhere_but_where_it_is_shown_this_once(app, br
     story.call()
     story.try_out()
     story.register()
+    story.act_for_the_person()
     story.go_wrong(monkeypatch)
     story.leak()
     reader = browser(make_user(*RoleName))
@@ -223,11 +240,12 @@ def test_H5_mails_carry_a_link_and_no_secret(app, browser):
     story = Story(app, browser, canaries)
     story.reveal_and_rotate()
     story.register()
+    story.act_for_the_person()
     story.token = "x" * 30
     story.leak()
 
     mails = db.session.scalars(select(OutboxMessage)).all()
-    assert {"approve", "leaked"} <= {mail.kind for mail in mails}
+    assert {"approve", "leaked", "token_leaked"} <= {mail.kind for mail in mails}
     assert not SECRET.search(str([mail.payload for mail in mails]))
     for mail in mails:
         assert not canaries.seen_in(json.dumps(mail.payload))
