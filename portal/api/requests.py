@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
@@ -96,7 +97,28 @@ def _body(content: bytes) -> dict[str, Any]:
     unknown = sorted(set(body) - FIELDS)
     if unknown:
         raise Invalid(f"There is no field {unknown[0][:60]}. The fields are: {', '.join(sorted(FIELDS))}.")
+    for name, value in body.items():
+        if not all(_is_storable(text) for text in _texts_in(value)):
+            raise Invalid(f"{name} holds a character that cannot be stored.", field=name)
     return body
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON, names of members included."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, dict):
+            waiting += [*part, *part.values()]
+        elif isinstance(part, list):
+            waiting += part
+
+
+def _is_storable(text: str) -> bool:
+    """Whether a database can hold it: no NUL, and no half of a pair of UTF-16."""
+    return "\0" not in text and text.encode("utf-8", "ignore").decode() == text
 
 
 def _app_id(body: dict[str, Any]) -> int:
@@ -114,7 +136,7 @@ def _order(body: dict[str, Any]) -> Order:
         raise Invalid("Give the answers as an object: key of the question, answer.", field="answers")
     texts = {name: body.get(name, "") for name in ("plan", "catalogue", "environment", "reason", "client_id")}
     for name, text in texts.items():
-        if not isinstance(text, str) or "\0" in text:
+        if not isinstance(text, str):
             raise Invalid(f"{name} has to be a text.", field=name)
     wanted = texts["environment"] or Environment.TEST.value
     if wanted not in set(Environment):
