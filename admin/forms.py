@@ -15,6 +15,7 @@ from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.forms import BadFields, Feed, FieldType, FormDefinition
+from portal.policies import stage_templates
 from portal.web import current_person, done, found, key_of, render, requires
 
 bp = Blueprint("forms", __name__)
@@ -69,6 +70,8 @@ def show(form_id: int) -> ResponseReturnValue:
 def save(form_id: int) -> ResponseReturnValue:
     """Keep the draft. What nobody could fill in is refused, at its place, and nothing typed is lost."""
     form, name, rows = _find(form_id), request.form.get("name", ""), _typed_rows(request)
+    if nowhere := _unknown_stages(rows):
+        return _show(form, name, rows, errors=nowhere, status=422)
     try:
         with transaction():
             forms.change_form(form, name, rows, by=current_person(), revision=_revision())
@@ -273,9 +276,26 @@ def _show(
 def _conditions(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """What a condition can refer to: the choices and yes-or-nos of this page, and the environment of the request."""
     kinds = {FieldType.CHOICE, FieldType.YES_NO}
-    own = [(str(row["key"]), str(row.get("label", ""))) for row in rows if row.get("key") and row.get("type") in kinds]
+    asked = [(_key_of_row(row), str(row.get("label", ""))) for row in rows if row.get("type") in kinds]
+    own = [(key, label) for key, label in asked if key]
     known = {key for key, _ in own}
     return own if Feed.ENVIRONMENT in known else [(Feed.ENVIRONMENT.value, "Environment"), *own]
+
+
+def _unknown_stages(rows: Sequence[Mapping[str, Any]]) -> dict[tuple[int, str], str]:
+    """Fields that name a stage that does not exist: a slip there would let the stage be approved without the answer."""
+    known = stage_templates()
+    return {
+        (place, "needed_by"): f"There is no review stage “{wrong[0]}”. There are: {', '.join(sorted(known))}."
+        for place, row in enumerate(rows)
+        if (wrong := [key for key in row["needed_by"] if key not in known])
+    }
+
+
+def _key_of_row(row: Mapping[str, Any]) -> str:
+    """The key that a field has, or will get when it is saved; a field just added can be a condition at once."""
+    label = str(row.get("label") or "")
+    return str(row.get("key") or "") or (forms.key_from(label) if label else "")
 
 
 def _editable(form_id: int) -> FormDefinition:
