@@ -92,7 +92,7 @@ def terms_to_accept(held: Sequence[Credential]) -> Mapping[int, Sequence[TermsOf
 
 def unclaimed_to_watch(*, remind_after: timedelta, revoke_after: timedelta) -> list[tuple[int, Planned]]:
     """The timers that are still to be set for what is ready to reveal, each with its credential."""
-    new = _unclaimed(~_has_timer(CredentialTimer.CLAIM_REMIND))
+    new = _unclaimed(~_has_timer(CredentialTimer.CLAIM_REMIND), ~_has_timer(CredentialTimer.CLAIM_END))
     reminded = _unclaimed(
         _has_timer(CredentialTimer.CLAIM_REMIND, TimerState.FIRED), ~_has_timer(CredentialTimer.CLAIM_END)
     )

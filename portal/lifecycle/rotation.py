@@ -71,11 +71,9 @@ def rotations_to_watch() -> list[tuple[int, Planned]]:
     """The reminders that are still to be set of secrets that are soon to be replaced, each with its credential."""
     wanted: dict[tuple[int, int], Planned] = {}
     for credential_id, made_at, rotate_by in _due_for_rotation():
-        for days in REMINDED_DAYS_BEFORE:
-            due_at = rotate_by - timedelta(days=days)
-            if due_at > made_at:  # a schedule that is shorter than the notice needs no notice at once
-                nth = rotate_by.toordinal() * _MOST_DAYS + days
-                wanted[credential_id, nth] = Planned(CredentialTimer.ROTATE_REMIND, due_at, nth)
+        for days, due_at in _reminders(made_at, rotate_by).items():
+            nth = rotate_by.toordinal() * _MOST_DAYS + days
+            wanted[credential_id, nth] = Planned(CredentialTimer.ROTATE_REMIND, due_at, nth)
     known = schedule.set_before(SUBJECT, sorted({key for key, _ in wanted}), CredentialTimer.ROTATE_REMIND)
     return [(key, planned) for (key, nth), planned in wanted.items() if (key, nth) not in known]
 
@@ -88,6 +86,19 @@ def remind(credential: Credential, fired: Sequence[Planned]) -> None:
     if rotate_by is not None and rotate_by.toordinal() in days:
         after = {"rotate_by": rotate_by, "overdue": credential.is_rotation_overdue}
         record(EventKind.CREDENTIAL_ROTATION_REMINDED, subject=credential, by=None, after=after)
+
+
+def _reminders(made_at: datetime, rotate_by: datetime) -> dict[int, datetime]:
+    """When each reminder is due, by the days before: those to come, and of those that are over the last.
+
+    What is long overdue is due now and not when it was: its timer is kept from now on for as long as all are, and is
+    then set again, so that who lets a secret stand is told a few times a year and not at every look.
+    """
+    moment = now()
+    due = {days: rotate_by - timedelta(days=days) for days in REMINDED_DAYS_BEFORE}
+    due = {days: at for days, at in due.items() if at > made_at}  # a schedule shorter than the notice needs none
+    last = min((days for days, at in due.items() if at <= moment), default=0)
+    return {days: max(at, moment) for days, at in due.items() if at > moment or days == last}
 
 
 def _due_for_rotation() -> list[tuple[int, datetime, datetime]]:

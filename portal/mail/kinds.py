@@ -153,7 +153,7 @@ _ALL = (
         name="rotate",
         title="Secret to rotate",
         recipients="The owner of the app",
-        when="14 and 3 days before a secret is to be replaced by its plan's schedule, and on that day",
+        when="14 and 3 days before a secret is to be replaced by its plan's schedule, that day, and each quarter after",
         placeholders={
             **_EVERYWHERE,
             **_SECRET,

@@ -10,14 +10,14 @@ from threading import Event
 import pytest
 import time_machine
 
-from portal import access, catalog, credentials, events, lifecycle
+from portal import access, catalog, credentials, events, lifecycle, schedule
 from portal.accounts import RoleName
 from portal.config import BadSettings, load
 from portal.credentials import Credential, CredentialState
 from portal.db import db, transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import AuditEvent, EventKind, OutboxMessage
-from portal.timekeeper import Timekeeper
+from portal.timekeeper import TIMERS_ARE_KEPT, Timekeeper
 from tests.support.builders import make_plan, make_product, make_request, make_user
 from tests.support.queries import count_queries
 
@@ -201,7 +201,12 @@ def test_terms_of_access_that_has_ended_need_no_acceptance(held, products, owner
     with transaction():
         access.revoke_access(grant, by=held.requester, reason="Not needed.")
 
-    claim(held)
+    revealed = claim(held)
+
+    assert revealed.secret.startswith("pcs_")
+    assert revealed.client_id == held.credential.client_id
+    assert access.entitlement_for(revealed.client_id, revealed.secret).is_live
+    assert credentials.receipts_of([held.credential_id]) == []
 
 
 def test_surfaces_show_secrets_only_after_the_terms():
@@ -233,6 +238,19 @@ def test_an_unclaimed_secret_is_brought_to_mind_after_7_days_and_taken_back_afte
     assert not any(grant.is_held for grant in access.grants_of(held.app))
     with pytest.raises(Conflict, match="revoked"):
         claim(held)
+
+
+def test_where_secrets_may_wait_for_long_one_reminder_is_enough(held, clock, app, monkeypatch):
+    monkeypatch.setitem(app.config, "PORTICO", app.config["PORTICO"].model_copy(update={"unclaimed_revoke_days": 400}))
+    for day in (*range(7, 120, 7), 200, 300, 399):
+        clock.move_to(MONDAY + timedelta(days=day, minutes=1))
+        for _ in range(2):
+            tick(app)
+            with transaction():
+                schedule.forget_finished(older_than=TIMERS_ARE_KEPT)
+
+    assert len(mails("unclaimed")) == 1
+    assert stored(held).state is CredentialState.PENDING_REVEAL
 
 
 @pytest.mark.parametrize("days", [{"unclaimed_remind_days": 14}, {"unclaimed_revoke_days": 7}])

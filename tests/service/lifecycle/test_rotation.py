@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 import time_machine
 
-from portal import access, credentials, lifecycle
+from portal import access, credentials, lifecycle, schedule
 from portal.accounts import RoleName
 from portal.catalog import AuthMethod
 from portal.credentials import Credential
@@ -17,7 +17,7 @@ from portal.db import db, now, transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import AuditEvent, EventKind, OutboxMessage
 from portal.schedule import Timer, TimerState
-from portal.timekeeper import Timekeeper
+from portal.timekeeper import TIMERS_ARE_KEPT, Timekeeper
 from tests.support.builders import make_plan, make_product, make_request, make_user
 from tests.support.programs import make_program
 from tests.support.queries import count_queries
@@ -67,6 +67,11 @@ def tick(app) -> None:
     keeper = Timekeeper(app, Event())
     keeper._set_notices()
     keeper.fire(lifecycle.SUBJECT, lifecycle.credentials_due, lifecycle.keep_time)
+
+
+def forget(app) -> None:
+    with transaction():
+        schedule.forget_finished(older_than=TIMERS_ARE_KEPT)
 
 
 def test_both_secrets_get_tokens_until_the_overlap_is_over_whether_a_worker_lives_or_not(program, clock):
@@ -366,6 +371,16 @@ def test_C101_the_owner_is_reminded_14_and_3_days_before_and_when_it_is_overdue(
     assert [mail.recipient for mail in mails] == [program.request.requester.email] * 3
     assert "14 February 2027" in mails[0].payload["text"]
     assert opens(program, program.secret)  # a late rotation breaks nothing
+
+
+def test_who_lets_a_secret_stand_is_told_each_quarter_and_not_at_every_look(program, clock, app):
+    for day in [*range(76, 100), *range(170, 200), *range(265, 285)]:
+        clock.move_to(MONDAY + timedelta(days=day, minutes=1))
+        for _ in range(2):
+            tick(app)
+            forget(app)
+
+    assert reminders(program) == [(76, False), (87, False), (90, True), (180, True), (271, True)]
 
 
 def test_a_rotation_starts_the_schedule_anew(program, clock, app):
