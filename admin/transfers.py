@@ -43,11 +43,9 @@ def transfer(app_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             to = accounts.find_person_by_email(form.email.data or "")
-            if to is None:
-                raise Invalid(apps.NOBODY, field="email")
             said, seen = form.reason.data or "", form.shown.data or ""
-            access.transfer_app(app, to, by=current_person(), reason=said, seen=seen)
-            name, owner = app.name, to.display_name
+            given = access.transfer_app(app, to, by=current_person(), reason=said, seen=seen)
+            name, owner = given.name, given.owner.display_name
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(app_id), form, status=422)

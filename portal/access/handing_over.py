@@ -18,13 +18,15 @@ from portal.errors import Conflict, Invalid, NotFound
 from portal.events import EventKind, last_event
 
 
-def transfer_app(app: DeveloperApp, to: User, *, by: User, reason: str, seen: str) -> DeveloperApp:
+def transfer_app(app: DeveloperApp, to: User | None, *, by: User, reason: str, seen: str) -> DeveloperApp:
     """Make somebody else the owner of an app: its owner to a colleague, an administrator to anybody.
 
     Its access goes on. Requests that nobody has decided are withdrawn: they were made by somebody who has the app no
     longer, and the new owner might be the one to decide them. Raises Conflict while it has emergency access, which was
-    for the person, or when the impact is not what was ``seen``.
+    for the person, or when the impact is not what was ``seen``; Invalid when nobody (None) has the address given.
     """
+    if to is None:
+        raise Invalid(apps.NOBODY, field="email")
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_live:
         raise NotFound("There is no such app.")

@@ -8,12 +8,13 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal import apps, credentials
+from portal import credentials
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, render, requires
+from portal.errors import Conflict, Invalid
+from portal.live.mine import own_app
+from portal.web import blame, current_person, done, render, requires
 
 bp = Blueprint("app_certificates", __name__)
 
@@ -29,14 +30,14 @@ class CertificateForm(FlaskForm):
 @requires(Right.REQUEST_ACCESS)
 def index(app_id: int) -> ResponseReturnValue:
     """The app's certificates, and a form for one more."""
-    return _page(_own(app_id), CertificateForm(formdata=None))
+    return _page(own_app(app_id), CertificateForm(formdata=None))
 
 
 @bp.post("/apps/<key:app_id>/certificates")
 @requires(Right.REQUEST_ACCESS)
 def add(app_id: int) -> ResponseReturnValue:
     """Register a certificate."""
-    app, form = _own(app_id), CertificateForm()
+    app, form = own_app(app_id), CertificateForm()
     if not form.validate():
         return _page(app, form, status=422)
     text, name = form.certificate.data or "", form.name.data or ""
@@ -45,7 +46,7 @@ def add(app_id: int) -> ResponseReturnValue:
             credentials.add_app_certificate(app, text, name=name, by=current_person())
     except (Conflict, Invalid) as refusal:
         blame(form, refusal, text="certificate")
-        return _page(_own(app_id), form, status=422)
+        return _page(own_app(app_id), form, status=422)
     return done(url_for("live.app_certificates.index", app_id=app_id), "The certificate is registered.")
 
 
@@ -53,22 +54,12 @@ def add(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def remove(app_id: int, certificate_id: int) -> ResponseReturnValue:
     """Take a certificate away, at once."""
-    app = _own(app_id)
+    app = own_app(app_id)
     with transaction():
         name = credentials.remove_app_certificate(app, certificate_id, by=current_person()).name
     return done(
         url_for("live.app_certificates.index", app_id=app_id), f"The certificate {name} proves nothing any more."
     )
-
-
-def _own(app_id: int) -> DeveloperApp:
-    """The person's own app: 404 for one they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    if not app.is_editable_by(person):
-        found(app if app.is_visible_to(person) else None)
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return app
 
 
 def _page(app: DeveloperApp, form: CertificateForm, *, status: int = 200) -> ResponseReturnValue:

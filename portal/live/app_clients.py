@@ -5,11 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, current_app, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access, apps, credentials
+from portal import access, credentials
 from portal.accounts import Right
 from portal.credentials import Credential
 from portal.db import transaction
-from portal.errors import NotAllowed
+from portal.live.mine import own_credential
 from portal.web import current_person, done, found, render, requires
 
 bp = Blueprint("app_clients", __name__)
@@ -70,13 +70,8 @@ def revoke(app_id: int, credential_id: int, client_key: int) -> ResponseReturnVa
 
 
 def _credential(app_id: int, credential_id: int) -> Credential:
-    """A credential of the person's own app: 404 for an app they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    if not app.is_editable_by(person):
-        found(app if app.is_visible_to(person) else None)
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    credential = found(credentials.find_credential(credential_id, app=app))
+    """A credential of the person's own app that was asked for, not one that a program registered with it."""
+    credential = own_credential(app_id, credential_id)
     return found(credential if credential.parent_id is None else None)
 
 

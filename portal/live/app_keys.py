@@ -8,12 +8,13 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal import apps, credentials
+from portal import credentials
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, render, requires
+from portal.errors import Conflict, Invalid
+from portal.live.mine import own_app
+from portal.web import blame, current_person, done, render, requires
 
 bp = Blueprint("app_keys", __name__)
 
@@ -29,14 +30,14 @@ class KeyForm(FlaskForm):
 @requires(Right.REQUEST_ACCESS)
 def index(app_id: int) -> ResponseReturnValue:
     """The app's public keys, and a form for one more."""
-    return _page(_own(app_id), KeyForm(formdata=None))
+    return _page(own_app(app_id), KeyForm(formdata=None))
 
 
 @bp.post("/apps/<key:app_id>/keys")
 @requires(Right.REQUEST_ACCESS)
 def add(app_id: int) -> ResponseReturnValue:
     """Register a public key."""
-    app, form = _own(app_id), KeyForm()
+    app, form = own_app(app_id), KeyForm()
     if not form.validate():
         return _page(app, form, status=422)
     try:
@@ -44,7 +45,7 @@ def add(app_id: int) -> ResponseReturnValue:
             credentials.add_app_key(app, form.key.data or "", name=form.name.data or "", by=current_person())
     except (Conflict, Invalid) as refusal:
         blame(form, refusal, text="key")
-        return _page(_own(app_id), form, status=422)
+        return _page(own_app(app_id), form, status=422)
     return done(url_for("live.app_keys.index", app_id=app_id), "The key is registered. Programs can sign with it now.")
 
 
@@ -52,20 +53,10 @@ def add(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def remove(app_id: int, key_id: int) -> ResponseReturnValue:
     """Take a key away, at once."""
-    app = _own(app_id)
+    app = own_app(app_id)
     with transaction():
         name = credentials.remove_app_key(app, key_id, by=current_person()).name
     return done(url_for("live.app_keys.index", app_id=app_id), f"The key {name} has been removed.")
-
-
-def _own(app_id: int) -> DeveloperApp:
-    """The person's own app: 404 for one they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    if not app.is_editable_by(person):
-        found(app if app.is_visible_to(person) else None)
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return app
 
 
 def _page(app: DeveloperApp, form: KeyForm, *, status: int = 200) -> ResponseReturnValue:

@@ -8,12 +8,13 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal import access, accounts, apps
+from portal import access, accounts
 from portal.accounts import Right
 from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, render, requires
+from portal.errors import Conflict, Invalid
+from portal.live.mine import own_app
+from portal.web import blame, current_person, done, render, requires
 
 bp = Blueprint("app_transfer", __name__)
 
@@ -30,29 +31,27 @@ class TransferForm(FlaskForm):
 @requires(Right.REQUEST_ACCESS)
 def show(app_id: int) -> ResponseReturnValue:
     """What goes with the app, and the form that gives it away."""
-    return _show(_own(app_id), TransferForm(formdata=None))
+    return _show(own_app(app_id), TransferForm(formdata=None))
 
 
 @bp.post("/apps/<key:app_id>/transfer")
 @requires(Right.REQUEST_ACCESS)
 def transfer(app_id: int) -> ResponseReturnValue:
     """Make a colleague the owner of the app."""
-    app, form = _own(app_id), TransferForm()
+    app, form = own_app(app_id), TransferForm()
     if not form.validate():
         return _show(app, form, status=422)
     try:
         with transaction():
             to = accounts.find_person_by_email(form.email.data or "")
-            if to is None:
-                raise Invalid(apps.NOBODY, field="email")
             said, seen = form.reason.data or "", form.shown.data or ""
-            access.transfer_app(app, to, by=current_person(), reason=said, seen=seen)
-            name, owner = app.name, to.display_name
+            given = access.transfer_app(app, to, by=current_person(), reason=said, seen=seen)
+            name, owner = given.name, given.owner.display_name
     except Invalid as refusal:
         blame(form, refusal)
-        return _show(_own(app_id), form, status=422)
+        return _show(own_app(app_id), form, status=422)
     except Conflict as stale:
-        return _show(_own(app_id), form, problem=stale.message, status=409)
+        return _show(own_app(app_id), form, problem=stale.message, status=409)
     return done(url_for("live.apps.index"), f"{name} belongs to {owner} now, who is told by mail.")
 
 
@@ -61,13 +60,3 @@ def _show(app: DeveloperApp, form: TransferForm, *, problem: str = "", status: i
     form.shown.data = impact.mark
     form.email.flags.required = form.reason.flags.required = True
     return render("live/app_transfer/show.html", status=status, app=app, form=form, problem=problem, impact=impact)
-
-
-def _own(app_id: int) -> DeveloperApp:
-    """The person's own app: 404 for one they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    if not app.is_editable_by(person):
-        found(app if app.is_visible_to(person) else None)
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return app

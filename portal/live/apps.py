@@ -16,9 +16,10 @@ from portal.accounts import Right
 from portal.apps import DeveloperApp, Visibility
 from portal.credentials import Credential
 from portal.db import transaction
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid
+from portal.live.mine import own_app, own_credential, visible_app
 from portal.live.renewal import notice_days
-from portal.web import blame, current_person, done, found, name_and_key_in_url, page_of, render, requires, searched
+from portal.web import blame, current_person, done, name_and_key_in_url, page_of, render, requires, searched
 
 bp = Blueprint("apps", __name__)
 PAGE_SIZE = 25
@@ -94,7 +95,7 @@ def create() -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def show(app_id: int) -> ResponseReturnValue:
     """An app: what it is, what it may call, and its credentials."""
-    app = _visible(app_id)
+    app = visible_app(app_id)
     grants = access.grants_of(app)
     held = credentials.credentials_of(app)
     live = [credential for credential in held if credential.is_live]
@@ -126,7 +127,7 @@ def show(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def edit(app_id: int) -> ResponseReturnValue:
     """The form for an app's own fields."""
-    app = _own(app_id)
+    app = own_app(app_id)
     form = AppForm(formdata=None, obj=app)
     form.redirect_urls.data = ", ".join(app.redirect_urls)
     form.visibility.data = app.visibility.value
@@ -137,7 +138,7 @@ def edit(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def save(app_id: int) -> ResponseReturnValue:
     """Change an app's own fields."""
-    app, form = _own(app_id), AppForm()
+    app, form = own_app(app_id), AppForm()
     if not form.validate():
         return _form("live/apps/edit.html", form, app=app, status=422)
     try:
@@ -145,7 +146,7 @@ def save(app_id: int) -> ResponseReturnValue:
             apps.change_app(app, form.values(), by=current_person())
     except Invalid as refusal:
         blame(form, refusal)
-        return _form("live/apps/edit.html", form, app=_own(app_id), status=422)
+        return _form("live/apps/edit.html", form, app=own_app(app_id), status=422)
     return done(url_for("live.apps.show", app_id=app_id), "Your changes have been saved.")
 
 
@@ -153,7 +154,7 @@ def save(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def delete(app_id: int) -> ResponseReturnValue:
     """Take an app away with its pending requests, access and credentials."""
-    app = _own(app_id)
+    app = own_app(app_id)
     name = app.name
     with transaction():
         access.delete_app(app, by=current_person())
@@ -166,30 +167,11 @@ def delete(app_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
     """End a credential and all that it opened; others stay as they are (T85)."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     client_id = credential.client_id
     with transaction():
         access.revoke_credential(credential, by=current_person(), reason="Revoked by the app's owner.")
     return done(url_for("live.apps.show", app_id=app_id), f"The credential {client_id} has been revoked.")
-
-
-def _visible(app_id: int) -> DeveloperApp:
-    """The app, if it is the person's own or shared with them; what other roles may see belongs to the Admin Portal."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    return found(app if app.is_visible_to(person) else None)
-
-
-def _own(app_id: int) -> DeveloperApp:
-    """The person's own app: 404 for an app they can't see, 403 for one that a colleague shares."""
-    app = _visible(app_id)
-    if not app.is_editable_by(current_person()):
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return app
-
-
-def _credential(app_id: int, credential_id: int) -> Credential:
-    return found(credentials.find_credential(credential_id, app=_own(app_id)))
 
 
 def _samples(credential: Credential, grants: Any) -> list[tuple[str, str]]:

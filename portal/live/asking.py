@@ -1,4 +1,7 @@
-"""The part of the cart page that comes from request forms: what was typed and handed in, and what is kept of it."""
+"""What the pages that ask for access share: what was typed into request forms and handed in, and what is kept of it.
+
+The cart asks for access, a plan change for other terms, a renewal for more time: the questions are the same ones.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ from flask_wtf import FlaskForm
 from werkzeug.datastructures import FileStorage
 
 from portal import forms
+from portal.access import CartRejected, Category
 from portal.accounts import User
 from portal.catalog import Environment
-from portal.errors import Invalid
+from portal.errors import Conflict, Invalid
 from portal.forms import Ask, Field, FieldType, GivenFile, Weighed
 from portal.web import key_of
 
@@ -102,9 +106,14 @@ def keep_files(given: Given, *, by: User) -> None:
 
 def keep_draft(form: FlaskForm, given: Given, *, by: User) -> None:
     """Remember everything that stands on the page; what stands elsewhere (another product's form) stays too."""
-    before = draft_answers(by)
     fields = {each.name: each.data for each in form if each.name not in NOT_KEPT}
-    forms.save_draft({"fields": fields, "answers": {**before, **given.raw}}, by=by)
+    _keep({"fields": fields, "answers": {**draft_answers(by), **given.raw}}, by=by)
+
+
+def keep_versions(chosen: Mapping[int, str], *, by: User) -> None:
+    """Remember the versions of APIs that were chosen, by the keys of their products."""
+    if chosen:
+        _keep({"versions": {**_part(by, "versions"), **{str(key): number for key, number in chosen.items()}}}, by=by)
 
 
 def draft_answers(person: User) -> dict[str, Any]:
@@ -115,6 +124,11 @@ def draft_answers(person: User) -> dict[str, Any]:
 def draft_fields(person: User) -> dict[str, Any]:
     """What this person has typed into the cart's own fields."""
     return _part(person, "fields")
+
+
+def draft_versions(person: User) -> dict[int, str]:
+    """The versions of APIs that this person has chosen, by the keys of their products."""
+    return {key: str(number) for text, number in _part(person, "versions").items() if (key := key_of(text))}
 
 
 def take_away(file_id: int | None, given: Given, *, by: User) -> None:
@@ -151,6 +165,29 @@ def page_context(asked: Ask, given: Given, found: Weighed | None, *, by: User) -
         "most_files": forms.MOST_FILES,
         "draft": forms.draft_of(by),
     }
+
+
+def forms_seen(text: str) -> list[int]:
+    """The request forms that were on the page, as its hidden field names them: newer ones have to be looked at."""
+    return [key for part in text.split(",") if (key := key_of(part))]
+
+
+def problems_of(refused: CartRejected | Conflict | None) -> list[str]:
+    """What is said at the top of the page that was refused; what is wrong in a field stands at the field."""
+    if isinstance(refused, CartRejected):
+        return [problem.message for problem in refused.problems]
+    return [refused.message] if refused is not None else []
+
+
+def reason_faults(refused: CartRejected | Conflict | None) -> list[str]:
+    """What is wrong with the reason that was given."""
+    problems = refused.problems if isinstance(refused, CartRejected) else ()
+    return [problem.message for problem in problems if problem.category is Category.REASON]
+
+
+def _keep(parts: Mapping[str, Any], *, by: User) -> None:
+    draft = forms.draft_of(by)
+    forms.save_draft({**(draft.typed if draft is not None else {}), **parts}, by=by)
 
 
 def _part(person: User, name: str) -> dict[str, Any]:

@@ -22,13 +22,13 @@ from wtforms import PasswordField, SelectField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from portal import apps, credentials, lifecycle
+from portal import credentials, lifecycle
 from portal.accounts import Right
 from portal.catalog import AuthMethod
 from portal.credentials import Credential
-from portal.errors import NotAllowed
 from portal.lifecycle import Door, DoorState
-from portal.web import current_person, found, render, requires
+from portal.live.mine import own_credential
+from portal.web import render, requires
 from portal.web.machines import TRIAL
 
 bp = Blueprint("credential_test", __name__)
@@ -62,7 +62,7 @@ class Result:
 @requires(Right.REQUEST_ACCESS)
 def show(app_id: int, credential_id: int) -> ResponseReturnValue:
     """What Portico knows of the credential, without any secret, and the form to try one."""
-    credential = _own(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     return _page(credential, TryForm(formdata=None, client_id=credential.client_id))
 
 
@@ -70,7 +70,7 @@ def show(app_id: int, credential_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def test(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Ask for a token with what was typed, and explain the answer."""
-    credential, form = _own(app_id, credential_id), TryForm()
+    credential, form = own_credential(app_id, credential_id), TryForm()
     doors = lifecycle.doors_of(credential)
     _offer(form, doors)
     if not form.validate():
@@ -174,13 +174,3 @@ def _offer(form: TryForm, doors: list[Door]) -> None:
     """The APIs of this credential, and of its app's requests."""
     every = [SelectChoice("", "All that it opens")]
     form.api.choices = every + [SelectChoice(door.product.audience, door.product.name) for door in doors]
-
-
-def _own(app_id: int, credential_id: int) -> Credential:
-    """A credential of the person's own app: 404 for one they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    if not app.is_editable_by(person):
-        found(app if app.is_visible_to(person) else None)
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return found(credentials.find_credential(credential_id, app=app))

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access, apps
+from portal import access
 from portal.access import Grant
 from portal.accounts import Right
-from portal.apps import DeveloperApp
 from portal.db import transaction
-from portal.errors import Invalid, NotAllowed
+from portal.errors import Invalid
+from portal.live.mine import own_app, visible_app
 from portal.web import current_person, done, found, render, requires
 
 bp = Blueprint("grants", __name__)
@@ -82,18 +82,8 @@ def _show(grant: Grant, *, problem: str = "", status: int = 200) -> ResponseRetu
 
 
 def _seen(app_id: int, grant_id: int) -> Grant:
-    return found(access.find_grant(grant_id, app=_visible(app_id)))
+    return found(access.find_grant(grant_id, app=visible_app(app_id)))
 
 
 def _own(app_id: int, grant_id: int) -> Grant:
-    app = _visible(app_id)
-    if not app.is_editable_by(current_person()):
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return found(access.find_grant(grant_id, app=app))
-
-
-def _visible(app_id: int) -> DeveloperApp:
-    """The person's own app or one that is shared with them; 404 for all others."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    return found(app if app.is_visible_to(person) else None)
+    return found(access.find_grant(grant_id, app=own_app(app_id)))

@@ -7,15 +7,16 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access, apps, credentials, forms
-from portal.access import CartRejected, Category
+from portal import access, forms
+from portal.access import CartRejected
 from portal.accounts import Right
 from portal.credentials import Credential
 from portal.db import transaction
-from portal.errors import Conflict, NotAllowed
+from portal.errors import Conflict
 from portal.live import asking, outlook
 from portal.live.asking import Given
-from portal.web import current_person, done, found, key_in_url, key_of, render, requires
+from portal.live.mine import own_credential
+from portal.web import current_person, done, key_in_url, key_of, render, requires
 
 bp = Blueprint("plan_change", __name__)
 
@@ -24,14 +25,14 @@ bp = Blueprint("plan_change", __name__)
 @requires(Right.REQUEST_ACCESS)
 def show(app_id: int, credential_id: int) -> ResponseReturnValue:
     """The plans that the credential can go to; for the one in the URL, what would change and who would decide."""
-    return _show(_credential(app_id, credential_id), key_in_url("plan"))
+    return _show(own_credential(app_id, credential_id), key_in_url("plan"))
 
 
 @bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/plan")
 @requires(Right.REQUEST_ACCESS)
 def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Ask for the plan. The old terms stay in force until it is approved."""
-    credential, wanted = _credential(app_id, credential_id), key_of(request.form.get("plan", ""))
+    credential, wanted = own_credential(app_id, credential_id), key_of(request.form.get("plan", ""))
     change = access.plan_change_of(credential)
     plan = change.plan_with(wanted)
     if plan is None:
@@ -42,22 +43,22 @@ def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
         with transaction():
             asking.keep_files(given, by=current_person())
     if given.refused:
-        return _show(_credential(app_id, credential_id), wanted, given, status=422)
+        return _show(own_credential(app_id, credential_id), wanted, given, status=422)
     try:
         with transaction():
             asked = access.ask_plan_change(
-                _credential(app_id, credential_id),
+                own_credential(app_id, credential_id),
                 plan,
                 by=current_person(),
                 reason=request.form.get("reason", ""),
                 answers=given.raw,
-                form_ids=[key for text in request.form.get("forms_seen", "").split(",") if (key := key_of(text))],
+                form_ids=asking.forms_seen(request.form.get("forms_seen", "")),
             )
             number, told = asked.number, _told(asked)
     except CartRejected as rejected:
-        return _show(_credential(app_id, credential_id), wanted, given, rejected, status=422)
+        return _show(own_credential(app_id, credential_id), wanted, given, rejected, status=422)
     except Conflict as refusal:
-        return _show(_credential(app_id, credential_id), wanted, given, refusal, status=409)
+        return _show(own_credential(app_id, credential_id), wanted, given, refusal, status=409)
     return done(url_for("live.requests.show", number=number), told)
 
 
@@ -88,22 +89,10 @@ def _show(
         change=change,
         plan=plan,
         reason=request.form.get("reason", ""),
-        problems=_problems(refused),
-        reason_wrong=[p.message for p in _of(refused, Category.REASON)],
+        problems=asking.problems_of(refused),
+        reason_wrong=asking.reason_faults(refused),
         **context,
     )
-
-
-def _problems(refused: CartRejected | Conflict | None) -> list[str]:
-    """What is said at the top of the page."""
-    if isinstance(refused, CartRejected):
-        return [problem.message for problem in refused.problems]
-    return [refused.message] if refused is not None else []
-
-
-def _of(refused: CartRejected | Conflict | None, category: Category) -> list[Any]:
-    found_in = refused.problems if isinstance(refused, CartRejected) else ()
-    return [problem for problem in found_in if problem.category is category]
 
 
 def _told(asked: access.AccessRequest) -> str:
@@ -111,13 +100,3 @@ def _told(asked: access.AccessRequest) -> str:
         return f"{asked.number} has been submitted and {asked.status} at once. The secret stays as it is."
     names = [access.awaited(stage) for stage in asked.open_stages]
     return f"{asked.number} has been submitted and awaits {' and '.join(names)}. The old plan holds until then."
-
-
-def _credential(app_id: int, credential_id: int) -> Credential:
-    """A credential of the person's own app: 404 for an app they cannot see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    found(app if app.is_visible_to(person) else None)
-    if not app.is_editable_by(person):
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return found(credentials.find_credential(credential_id, app=app))

@@ -5,6 +5,7 @@ A secret is shown in the very answer to the press of the button: it is kept nowh
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -15,13 +16,14 @@ from wtforms import BooleanField, HiddenField, RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 
-from portal import access, apps, credentials, lifecycle
+from portal import access, credentials, lifecycle
 from portal.accounts import Right
 from portal.credentials import Credential, CredentialState, Revealed
 from portal.db import transaction
-from portal.errors import Conflict, Invalid, NotAllowed
+from portal.errors import Conflict, Invalid
+from portal.live.mine import own_credential
 from portal.live.product import rendered
-from portal.web import blame, current_person, done, found, render, requires
+from portal.web import blame, current_person, done, render, requires
 
 bp = Blueprint("secrets", __name__)
 PAGE = "/apps/<key:app_id>/credentials/<key:credential_id>"
@@ -39,7 +41,7 @@ class RotateForm(FlaskForm):
 @requires(Right.REQUEST_ACCESS)
 def terms(app_id: int, credential_id: int) -> ResponseReturnValue:
     """The terms of use that are to be accepted: before the secret is shown, or since they were published."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     form = _form_for(credential)
     if credential.state is not CredentialState.ACTIVE or not form.terms:
         credentials.refuse_shown(credential)
@@ -50,39 +52,28 @@ def terms(app_id: int, credential_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def accept(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Accept terms of use for a secret that was shown before: of a newer version, or of a product that was added."""
-    credential = _credential(app_id, credential_id)
-    form = _form_for(credential, typed=True)
-    if not form.validate():
-        return _ask_terms(credential, form, status=422)
-    try:
-        with transaction():
-            lifecycle.accept_later(credential, accepted=_accepted(form), by=current_person())
-    except Invalid as refusal:
-        return _ask_terms(*_again(app_id, credential_id, refusal), status=422)
-    return done(url_for("live.apps.show", app_id=app_id), "You have accepted the terms of use.")
+    told = "You have accepted the terms of use."
+    return _press(app_id, credential_id, lifecycle.accept_later, ask=_ask_terms, answer=lambda _: _back(app_id, told))
 
 
 @bp.post(f"{PAGE}/reveal")
 @requires(Right.REQUEST_ACCESS)
 def reveal(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Show the secret, this once, to whoever accepts the terms of use."""
-    credential = _credential(app_id, credential_id)
-    form = _form_for(credential, typed=True)
-    if not form.validate():
-        return _ask_terms(credential, form, status=422)
-    try:
-        with transaction():
-            revealed = lifecycle.claim(credential, accepted=_accepted(form), by=current_person())
-    except Invalid as refusal:  # newer terms came between
-        return _ask_terms(*_again(app_id, credential_id, refusal), status=422)
-    return _shown(_credential(app_id, credential_id), revealed)
+    return _press(
+        app_id,
+        credential_id,
+        lifecycle.claim,
+        ask=_ask_terms,
+        answer=lambda revealed: _shown(own_credential(app_id, credential_id), revealed),
+    )
 
 
 @bp.get(f"{PAGE}/without-secret")
 @requires(Right.REQUEST_ACCESS)
 def ask_activate(app_id: int, credential_id: int) -> ResponseReturnValue:
     """What it takes to use a credential without a secret, and the terms of use that are to be accepted."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     credentials.refuse_shown(credential)
     return _ask_activate(credential, _form_for(credential))
 
@@ -91,23 +82,15 @@ def ask_activate(app_id: int, credential_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def activate(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Put the credential to use without a secret: programs prove themselves by a key or certificate of the app."""
-    credential = _credential(app_id, credential_id)
-    form = _form_for(credential, typed=True)
-    if not form.validate():
-        return _ask_activate(credential, form, status=422)
-    try:
-        with transaction():
-            lifecycle.activate(credential, accepted=_accepted(form), by=current_person())
-    except Invalid as refusal:
-        return _ask_activate(*_again(app_id, credential_id, refusal), status=422)
-    return done(url_for("live.apps.show", app_id=app_id), "The credential is active. Programs prove themselves by key.")
+    told = "The credential is active. Programs prove themselves by key."
+    return _press(app_id, credential_id, lifecycle.activate, ask=_ask_activate, answer=lambda _: _back(app_id, told))
 
 
 @bp.get(f"{PAGE}/rotation")
 @requires(Right.REQUEST_ACCESS)
 def ask_rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
     """What a rotation does, and how long the old secret is to stay good."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     credentials.refuse_to_rotate(credential)
     return _ask_rotate(credential, _form_for(credential, RotateForm))
 
@@ -116,7 +99,7 @@ def ask_rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Make a new secret and show it, this once; the old one stays good for the time that was chosen."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     credentials.refuse_to_rotate(credential)
     form = _form_for(credential, RotateForm, typed=True)
     seen = _moment(form.seen.data or "")
@@ -135,17 +118,42 @@ def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
             )
     except Invalid as refusal:
         return _ask_rotate(*_again(app_id, credential_id, refusal, RotateForm), status=422)
-    return _shown(_credential(app_id, credential_id), revealed)
+    return _shown(own_credential(app_id, credential_id), revealed)
 
 
 @bp.post(f"{PAGE}/end-old-secret")
 @requires(Right.REQUEST_ACCESS)
 def end_old(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Stop the old secret before its time."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     with transaction():
         lifecycle.end_old_secret(credential, by=current_person())
-    return done(url_for("live.apps.show", app_id=app_id), "The old secret has ended. Only the new one works now.")
+    return _back(app_id, "The old secret has ended. Only the new one works now.")
+
+
+def _press(
+    app_id: int,
+    credential_id: int,
+    act: Callable[..., Any],
+    *,
+    ask: Callable[..., ResponseReturnValue],
+    answer: Callable[[Any], ResponseReturnValue],
+) -> ResponseReturnValue:
+    """Act on a credential once its terms of use are accepted; until then, or if newer terms came between, ask."""
+    credential = own_credential(app_id, credential_id)
+    form = _form_for(credential, typed=True)
+    if not form.validate():
+        return ask(credential, form, status=422)
+    try:
+        with transaction():
+            made = act(credential, accepted=_accepted(form), by=current_person())
+    except Invalid as refusal:
+        return ask(*_again(app_id, credential_id, refusal), status=422)
+    return answer(made)
+
+
+def _back(app_id: int, told: str) -> ResponseReturnValue:
+    return done(url_for("live.apps.show", app_id=app_id), told)
 
 
 def _form_for(credential: Credential, kind: type[FlaskForm] = FlaskForm, *, typed: bool = False) -> FlaskForm:
@@ -188,16 +196,6 @@ def _moment(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else None
 
 
-def _credential(app_id: int, credential_id: int) -> Credential:
-    """A credential of the person's own app: 404 for an app they can't see, 403 for one that a colleague shares."""
-    person = current_person()
-    app = found(apps.find_app(app_id, seen_by=person))
-    found(app if app.is_visible_to(person) else None)
-    if not app.is_editable_by(person):
-        raise NotAllowed(f"Only {app.owner.display_name}, who owns this app, can do that.")
-    return found(credentials.find_credential(credential_id, app=app))
-
-
 def _ask_terms(credential: Credential, form: FlaskForm, *, status: int = 200) -> ResponseReturnValue:
     page = "live/secrets/terms.html" if credential.state is CredentialState.ACTIVE else "live/secrets/reveal.html"
     return render(page, status=status, **_frame(credential), form=form, markdown=rendered)
@@ -207,7 +205,7 @@ def _again(
     app_id: int, credential_id: int, refusal: Invalid, kind: type[FlaskForm] = FlaskForm
 ) -> tuple[Credential, FlaskForm]:
     """The form once more, as it is to be filled in now, with what was wrong."""
-    credential = _credential(app_id, credential_id)
+    credential = own_credential(app_id, credential_id)
     form = _form_for(credential, kind, typed=True)
     blame(form, refusal)
     return credential, form
