@@ -312,6 +312,11 @@ class Grant(Base):
         return self.state in HELD_STATES and (self.ends_at is None or now() < self.ends_at)
 
     @property
+    def is_shut(self) -> bool:
+        """Whether the product asks for another authentication method now, so that this opens nothing (T14)."""
+        return self.is_held and self.product.auth_method is not self.credential.auth_method
+
+    @property
     def status(self) -> str:
         """The state as people read it; access whose time is over is expired, worker or not."""
         if self.state in HELD_STATES and not self.is_held:

@@ -53,6 +53,7 @@ class Problem:
     category: Category
     message: str
     remedies: tuple[Remedy, ...] = ()
+    field: str = ""  # the key of the question, when it is about the request form
 
 
 class CartRejected(Invalid):
@@ -96,7 +97,7 @@ def app_problems(
 ) -> list[Problem]:
     """The products that this app already has, or already asks for, in that environment."""
     end_expired(app)
-    held = {grant.product_id: grant.state for grant in held_by(app) if grant.environment is environment}
+    held = {grant.product_id: grant for grant in held_by(app) if grant.environment is environment}
     asking = select(RequestItem.product_id).where(
         RequestItem.app_id == app.id, RequestItem.environment == environment, RequestItem.is_open
     )
@@ -105,13 +106,19 @@ def app_problems(
     for item in items:
         remove = (Remedy(f"Remove {item.product.name}", (item.id,)),)
         if item.product_id in held:
-            suspended = " It is suspended." if held[item.product_id] is GrantState.SUSPENDED else ""
-            message = f"{app.name} already has access to {item.product.name}.{suspended}"
+            message = f"{app.name} already has access to {item.product.name}.{_hindered(held[item.product_id])}"
             found.append(Problem(Category.APP, message, remove))
         elif item.product_id in asked:
             message = f"{app.name} already has a pending request for {item.product.name}."
             found.append(Problem(Category.APP, message, remove))
     return found
+
+
+def _hindered(grant: Grant) -> str:
+    """Why access that stands is of no use now, and the way on."""
+    if grant.is_shut:
+        return " It is for another authentication method: revoke that access first, on the app's page."
+    return " It is suspended." if grant.state is GrantState.SUSPENDED else ""
 
 
 def environment_problems(items: Sequence[CartItem], environment: Environment) -> list[Problem]:
