@@ -1,0 +1,152 @@
+"""Mails about an access request: asked, talked about, decided."""
+
+from __future__ import annotations
+
+from portal.mail.kinds.kind import EVERYWHERE, NUMBER, REQUEST, MailKind
+
+_ASKED = {
+    "requester_name": "Grace Hopper",
+    "asker_name": "Ada Lovelace",
+    "stage": "Security",
+    "question": "How many calls do you expect in a day?",
+    "answer": "",
+    "link": f"https://portal.example.com/requests/{NUMBER}",
+}
+REQUEST_MAILS = (
+    MailKind(
+        name="submitted",
+        title="New access request",
+        recipients="The reviewers whose answer is needed",
+        when="A request is submitted, or its next approval opens",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "requester_name": "Grace Hopper",
+            "requester_email": "grace@acme.example",
+            "organisation": "Acme",
+            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per 1 s\nCredential: ends in a year",
+            "reason": "We show our customers what a journey will cost.",
+            "stage": "Owner",
+            "because": "Gold needs the approval of an owner.",
+            "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="question",
+        title="Question about a request",
+        recipients="The person who asked for access",
+        when="A reviewer wants to know something before deciding",
+        placeholders={**EVERYWHERE, **REQUEST, **_ASKED, "expires": "10 December 2026, 17:00 UTC"},
+    ),
+    MailKind(
+        name="unanswered",
+        title="Question not answered yet",
+        recipients="The person who asked for access",
+        when="A reviewer's question has waited for long, and the request will expire",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "stage": "Security",
+            "expires": "10 December 2026, 17:00 UTC",
+            "link": f"https://portal.example.com/requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="answer",
+        title="Question answered",
+        recipients="The reviewer who asked",
+        when="The requester answers a question",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            **_ASKED,
+            "answer": "About a thousand on a working day.",
+            "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="changed",
+        title="Request changed",
+        recipients="The reviewers whose answer is awaited, or no longer counts",
+        when="The requester changes a request while it is reviewed",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "requester_name": "Grace Hopper",
+            "reason": "Now for our partners as well.",
+            "voided": "yes",
+            "awaited": "",
+            "stage": "Security",
+            "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="withdrawn",
+        title="Request withdrawn",
+        recipients="The reviewers who had been asked",
+        when="The requester takes a request back before it is decided",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "requester_name": "Grace Hopper",
+            "reason": "The app was deleted.",
+            "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="approve",
+        title="Request approved",
+        recipients="The person who asked",
+        when="A request is approved, by people or by its plan",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "automatic": "",
+            "comment": "Welcome. Please use the sandbox first.",
+            "credential": "an OAuth client",
+            "to_reveal": "yes",
+            "extended": "",
+            "moved": "",
+            "renewed": "",
+            "link": "https://portal.example.com/apps/7",
+        },
+    ),
+    MailKind(
+        name="reject",
+        title="Request rejected",
+        recipients="The person who asked",
+        when="A reviewer rejects a request",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "reason": "Please ask for the Silver plan: Gold is for production use.",
+            "link": f"https://portal.example.com/requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="denied",
+        title="Request denied by policy",
+        recipients="The person who asked",
+        when="The policy does not allow what was asked for",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "reason": "Restricted products are not given to outside organisations.",
+            "link": f"https://portal.example.com/requests/{NUMBER}",
+        },
+    ),
+    MailKind(
+        name="expired",
+        title="Request expired",
+        recipients="The person who asked, and the reviewers who had been asked",
+        when="Nobody answered a stage, or a reviewer's question, before its time was over",
+        placeholders={
+            **EVERYWHERE,
+            **REQUEST,
+            "reason": "Nobody gave the security approval in time.",
+            "yours": "yes",
+            "theirs": "",
+            "link": f"https://portal.example.com/requests/{NUMBER}",
+        },
+    ),
+)
