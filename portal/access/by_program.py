@@ -91,11 +91,13 @@ def _items(order: Order) -> list[CartItem]:
         raise Invalid(f"Name 1 to {MOST_ITEMS} products.", field="products")
     products = {slug: find_product_by_slug(slug) for slug in wanted}
     known = [product for product in products.values() if product is not None and product.is_requestable]
-    chosen = _chosen(order, known)
+    offers = offers_for(known)
+    chosen = _chosen(order, offers)
     missing = [slug for slug, product in products.items() if product is None or product.id not in chosen]
     if missing:
         where = f" in the catalogue {order.catalogue}" if order.catalogue else ""
-        raise Invalid(f"On the plan {order.plan} nobody offers {listed(missing)}{where}.", field="products")
+        message = f"On the plan {order.plan} nobody offers {listed(missing)}{where}."
+        raise Invalid(message, field=_amiss(order, known, offers))
     return [
         CartItem(
             id=0,
@@ -110,12 +112,21 @@ def _items(order: Order) -> list[CartItem]:
     ]
 
 
-def _chosen(order: Order, products: Sequence[ApiProduct]) -> dict[int, Offer]:
+def _amiss(order: Order, known: Sequence[ApiProduct], offers: Sequence[Offer]) -> str:
+    """The field to look at: the products, unless each of them is offered and only not so."""
+    if len(known) < len(set(order.products)) or {offer.product.id for offer in offers} != {p.id for p in known}:
+        return "products"
+    plans = {offer.plan.slug for offer in offers}
+    catalogues = {offer.catalogue.slug for offer in offers}
+    if order.plan not in plans:
+        return "plan"
+    return "catalogue" if order.catalogue and order.catalogue not in catalogues else "products"
+
+
+def _chosen(order: Order, all_offers: Sequence[Offer]) -> dict[int, Offer]:
     """An offer for each product: of the named catalogue, else of the one that has most of them."""
     offers = [
-        offer
-        for offer in offers_for(products)
-        if offer.plan.slug == order.plan and order.catalogue in {"", offer.catalogue.slug}
+        offer for offer in all_offers if offer.plan.slug == order.plan and order.catalogue in {"", offer.catalogue.slug}
     ]
     held: dict[int, int] = {}
     for offer in offers:

@@ -36,7 +36,11 @@ def judged_answers(
     if sorted(form_ids) != sorted(asked.form_ids):
         return {}, [Problem(Category.FORM, CHANGED)]
     found = forms.weigh_answers(asked, answers, by=by)
-    return found.answers, [Problem(Category.FORM, fault.message) for fault in forms.faults(asked, found)]
+    return found.answers, [_problem(fault) for fault in forms.faults(asked, found)]
+
+
+def _problem(fault: forms.Fault) -> Problem:
+    return Problem(Category.FORM, fault.message, field=fault.field)
 
 
 def form_again(request: AccessRequest) -> forms.Ask:

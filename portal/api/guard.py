@@ -13,7 +13,7 @@ from flask import Response, jsonify, request
 from limits import parse
 
 from portal import credentials
-from portal.access import CartRejected
+from portal.access import CartRejected, Problem
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed, PortalError
@@ -74,9 +74,14 @@ def _refused(refusal: PortalError) -> Response:
     answer = problem(status_of(refusal), refusal.message)
     details: dict[str, Any] = {}
     if isinstance(refusal, CartRejected):
-        details["problems"] = [{"about": p.category.value, "message": p.message} for p in refusal.problems]
+        details["problems"] = [_told(found) for found in refusal.problems]
     elif isinstance(refusal, Invalid) and refusal.field:
         details["field"] = refusal.field
     if details:
         answer.set_data(jsonify({**answer.get_json(), **details}).get_data())
     return answer
+
+
+def _told(found: Problem) -> dict[str, str]:
+    told = {"about": found.category.value, "message": found.message}
+    return {**told, "field": found.field} if found.field else told

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request, url_for
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from portal import access, apps
 from portal.access import AccessRequest, Order
@@ -22,6 +23,7 @@ from portal.web.lists import key_in_url
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 MOST_BYTES = 256 * 1024
 PAGE_SIZE = 50
+LONGEST_NAME = 200  # of slugs and client ids: what is not known is repeated in the refusal
 FIELDS = frozenset({"app", "products", "plan", "catalogue", "environment", "reason", "answers", "client_id"})
 
 
@@ -31,9 +33,11 @@ def create(person: User) -> Response:
     """Ask for access for one of the person's apps: 201 with the requests, one for each catalogue that is needed."""
     if request.mimetype != "application/json":
         return problem(415, "Send JSON (Content-Type: application/json).")
-    if (request.content_length or 0) > MOST_BYTES:
+    request.max_content_length = MOST_BYTES  # also of what comes in chunks, whose length nobody has said
+    try:
+        content = request.get_data()
+    except RequestEntityTooLarge:
         return problem(413, f"Send at most {MOST_BYTES // 1024} KiB.")
-    content = request.get_data()
     body = _body(content)
     order, key = _order(body), request.headers.get("Idempotency-Key", "")
     with transaction():
@@ -54,6 +58,8 @@ def index(person: User) -> Response:
     """The person's own requests, the newest first; ``next`` is where the older ones are."""
     before = key_in_url("before") or None
     status = request.args.get("status", "")
+    if status and status not in set(access.RequestStatus):
+        raise Invalid(f"status is one of {', '.join(access.RequestStatus)}.", field="status")
     rows = access.requests_of(person, status=status, before_id=before, size=PAGE_SIZE + 1)
     page, more = rows[:PAGE_SIZE], len(rows) > PAGE_SIZE
     following = url_for("api.index", before=page[-1].id, status=status or None) if more else None
@@ -132,12 +138,16 @@ def _order(body: dict[str, Any]) -> Order:
     products, answers = body.get("products"), body.get("answers", {})
     if not isinstance(products, list) or not all(isinstance(slug, str) for slug in products):
         raise Invalid("Name the products in a list of their slugs.", field="products")
+    if any(len(slug) > LONGEST_NAME for slug in products):
+        raise Invalid(f"A slug has at most {LONGEST_NAME} characters.", field="products")
     if not isinstance(answers, dict):
         raise Invalid("Give the answers as an object: key of the question, answer.", field="answers")
     texts = {name: body.get(name, "") for name in ("plan", "catalogue", "environment", "reason", "client_id")}
     for name, text in texts.items():
         if not isinstance(text, str):
             raise Invalid(f"{name} has to be a text.", field=name)
+        if name != "reason" and len(text) > LONGEST_NAME:
+            raise Invalid(f"{name} has at most {LONGEST_NAME} characters.", field=name)
     wanted = texts["environment"] or Environment.TEST.value
     if wanted not in set(Environment):
         raise Invalid(f"environment is one of {', '.join(Environment)}.", field="environment")

@@ -113,13 +113,13 @@ def test_T59_what_is_not_offered_is_refused_by_name(program, person):
     plan, other = make_plan(), make_plan()
     product, developer_app = make_product(plans=[plan]), make_app(person)
 
-    for body, words in (
-        (order(developer_app, product, plan=other), product.slug),
-        ({**order(developer_app, product, plan=plan), "products": ["nothing-like-it"]}, "nothing-like-it"),
-        ({**order(developer_app, product, plan=plan), "catalogue": "nowhere"}, "nowhere"),
+    for other_words, field, words in (
+        ({"plan": other.slug}, "plan", other.slug),
+        ({"products": [product.slug, "nothing-like-it"]}, "products", "nothing-like-it"),
+        ({"catalogue": "nowhere"}, "catalogue", "nowhere"),
     ):
-        answer = program.call("POST", body=body)
-        assert (answer.status_code, answer.json["field"]) == (422, "products")
+        answer = program.call("POST", body={**order(developer_app, product, plan=plan), **other_words})
+        assert (answer.status_code, answer.json["field"]) == (422, field)
         assert words in answer.json["title"]
     assert requests_made() == 0
 
@@ -248,7 +248,7 @@ def test_C94_each_refusal_says_what_it_is_about(app, program, person):
     assert program.call("PUT").status_code == 405
 
 
-@pytest.mark.parametrize("asked", ["before=0", "before=x", f"before={2**63}", "before=²", "status=nonsense", "before="])
+@pytest.mark.parametrize("asked", ["before=0", "before=x", f"before={2**63}", "before=²", "before="])
 def test_L6_odd_places_in_the_list_break_nothing(program, asked):
     assert program.call("GET", f"{REQUESTS}?{asked}").status_code in {200, 400, 404}
 
