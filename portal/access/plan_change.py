@@ -7,17 +7,15 @@ gets access by this road that they would not get by their own request (C84).
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from portal import forms, policies
-from portal.access.asking import asked_attributes, history_of_app, load_owners
+from portal import forms
+from portal.access.again import Again, answers_then, enter_again, foresee_again, item_like
 from portal.access.ending import may_revoke_of_others
 from portal.access.form import form_of, judged_answers
 from portal.access.models import (
@@ -30,10 +28,8 @@ from portal.access.models import (
     RequestKind,
     RequestStatus,
 )
-from portal.access.outlook import Outlook, outlook_of
+from portal.access.outlook import Outlook
 from portal.access.rules import CartRejected, Category, Problem, allowance_left, reason_problems
-from portal.access.submit import enter_review
-from portal.access.terms import versions_again
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, AuthMethod, Catalogue, Offer, Plan, offers_for
@@ -58,7 +54,7 @@ class PlanChange:
     @property
     def answers(self) -> dict[str, Any]:
         """What was answered to the request forms then; of two answers the later."""
-        return {key: value for grant in self.grants for key, value in grant.request.answers.items()}
+        return answers_then(self.grants)
 
     def plan_with(self, plan_id: int | None) -> Plan | None:
         """The plan with this key, if the credential can go to it."""
@@ -67,18 +63,19 @@ class PlanChange:
     def items_on(self, plan: Plan) -> list[CartItem]:
         """What would be asked for, as in a cart; never stored."""
         catalogue = self.catalogues[plan.id]
-        return [
-            CartItem(
-                id=0,
-                product_id=grant.product_id,
-                plan_id=plan.id,
-                catalogue_id=catalogue.id,
-                product=grant.product,
-                plan=plan,
-                catalogue=catalogue,
-            )
-            for grant in self.grants
-        ]
+        return [item_like(grant, plan, catalogue) for grant in self.grants]
+
+    def asked_on(self, plan: Plan) -> Again:
+        """What would be asked for on this plan, in the name of the app's owner."""
+        return Again(
+            kind=RequestKind.PLAN_CHANGE,
+            credential=self.credential,
+            plan=plan,
+            requester=self.credential.app.owner,
+            items=self.items_on(plan),
+            grants=self.grants,
+            scopes={grant.product_id: scopes_after(grant, plan) for grant in self.grants},
+        )
 
 
 def plan_change_of(credential: Credential) -> PlanChange:
@@ -140,14 +137,8 @@ def ask_plan_change(
     given, missing = judged_answers(items, answers, form_ids, environment=held.environment, by=requester)
     if found := reason_problems(items, reason) + missing + _allowance_problem(plan, requester):
         raise CartRejected(found)
-    request = _request(change, plan, requester=requester, reason=reason)
-    request.answers, request.form_ids = given, list(form_ids)
-    try:
-        enter_review(request, by=by)
-    except IntegrityError as error:
-        raise Conflict(ASKED_ALREADY) from error
-    forms.seal(forms.attachment_ids(given), by=requester)
-    return request
+    asked = change.asked_on(plan)
+    return enter_again(asked, by=by, reason=reason, answers=given, form_ids=form_ids, refusal=ASKED_ALREADY)
 
 
 def form_of_change(change: PlanChange, plan: Plan) -> forms.Ask:
@@ -157,21 +148,7 @@ def form_of_change(change: PlanChange, plan: Plan) -> forms.Ask:
 
 def foresee_change(change: PlanChange, plan: Plan, *, form_ids: Sequence[int], answers: Mapping[str, Any]) -> Outlook:
     """Who would decide about this change if it was asked for now, and why."""
-    app, products = change.credential.app, [grant.product for grant in change.grants]
-    load_owners(products)
-    ask = policies.Ask(
-        requester=app.owner,
-        plan=plan,
-        products=products,
-        environment=change.credential.environment,
-        app=app,
-        scopes={grant.product_id: scopes_after(grant, plan) for grant in change.grants},
-        answers=forms.told_by(form_ids, answers),
-        asked=asked_attributes(form_ids),
-        history=history_of_app(app, products),
-        kind=RequestKind.PLAN_CHANGE.value,
-    )
-    return outlook_of(ask)
+    return foresee_again(change.asked_on(plan), form_ids=form_ids, answers=answers)
 
 
 def _why_nothing(credential: Credential, grants: Sequence[Grant], pending: AccessRequest | None) -> str:
@@ -232,34 +209,6 @@ def _allowance_problem(plan: Plan, requester: User) -> list[Problem]:
         message = f"Plan access quota exceeded: {plan.display_name} allows no more requests now."
         return [Problem(Category.PLAN, message)]
     return []
-
-
-def _request(change: PlanChange, plan: Plan, *, requester: User, reason: str) -> AccessRequest:
-    credential, versions = change.credential, versions_again(change.grants)
-    return AccessRequest(
-        batch=uuid.uuid4().hex,
-        kind=RequestKind.PLAN_CHANGE,
-        revision=1,
-        requester=requester,
-        app=credential.app,
-        plan=plan,
-        environment=credential.environment,
-        catalogue_name=change.catalogues[plan.id].name,
-        auth_method=credential.auth_method,
-        credential=credential,
-        credential_name=credential.name,
-        reason=reason.strip(),
-        items=[
-            RequestItem(
-                product=grant.product,
-                app_id=credential.app_id,
-                environment=credential.environment,
-                scopes=scopes_after(grant, plan),
-                api_version=versions[grant.product_id],
-            )
-            for grant in change.grants
-        ],
-    )
 
 
 def _held(credential: Credential) -> Sequence[Grant]:

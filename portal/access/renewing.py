@@ -8,18 +8,16 @@ not renewed but asked for anew.
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
-from portal import forms, policies
-from portal.access.asking import asked_attributes, history_of_app, load_owners
+from portal import forms
+from portal.access.again import Again, answers_then, enter_again, foresee_again, item_like
 from portal.access.form import form_of, judged_answers
 from portal.access.models import (
     HELD_STATES,
@@ -31,10 +29,8 @@ from portal.access.models import (
     RequestKind,
     RequestStatus,
 )
-from portal.access.outlook import Outlook, outlook_of
+from portal.access.outlook import Outlook
 from portal.access.rules import CartRejected, reason_problems
-from portal.access.submit import enter_review
-from portal.access.terms import versions_again
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Catalogue, offers_for
@@ -73,7 +69,7 @@ class Renewal:
     @property
     def answers(self) -> dict[str, Any]:
         """What was answered to the request forms then; of two answers the later."""
-        return {key: value for grant in self.grants for key, value in grant.request.answers.items()}
+        return answers_then(self.grants)
 
     @property
     def mark(self) -> str:
@@ -89,6 +85,18 @@ class Renewal:
             item.product_id: [s for s in item.plan.scopes_for(item.product) if s in held[item.product_id]]
             for item in self.items
         }
+
+    def asked_by(self, person: User) -> Again:
+        """What would be asked for, in this person's name."""
+        return Again(
+            kind=RequestKind.RENEWAL,
+            credential=self.credential,
+            plan=self.credential.plan,
+            requester=person,
+            items=self.items,
+            grants=self.grants,
+            scopes=self.scopes,
+        )
 
 
 def end_of(grant: Grant) -> datetime | None:
@@ -168,13 +176,8 @@ def renew(
     given, missing = judged_answers(renewal.items, answers or {}, form_ids, environment=environment, by=by)
     if found := reason_problems(renewal.items, reason) + missing:
         raise CartRejected(found)
-    request = _request(renewal, by=by, reason=reason, answers=given, form_ids=form_ids)
-    try:
-        enter_review(request, by=by)
-    except IntegrityError as error:
-        raise Conflict(ASKED_ALREADY) from error
-    forms.seal(forms.attachment_ids(given), by=by)
-    return request
+    asked = renewal.asked_by(by)
+    return enter_again(asked, by=by, reason=reason, answers=given, form_ids=form_ids, refusal=ASKED_ALREADY)
 
 
 def form_of_renewal(renewal: Renewal) -> forms.Ask:
@@ -184,21 +187,7 @@ def form_of_renewal(renewal: Renewal) -> forms.Ask:
 
 def foresee_renewal(renewal: Renewal, *, by: User, form_ids: Sequence[int], answers: Mapping[str, Any]) -> Outlook:
     """Who would decide about a renewal that was asked for now, and why."""
-    products = [item.product for item in renewal.items]
-    load_owners(products)
-    ask = policies.Ask(
-        requester=by,
-        plan=renewal.credential.plan,
-        products=products,
-        environment=renewal.credential.environment,
-        app=renewal.credential.app,
-        scopes=renewal.scopes,
-        answers=forms.told_by(form_ids, answers),
-        asked=asked_attributes(form_ids),
-        history=history_of_app(renewal.credential.app, products),
-        kind=RequestKind.RENEWAL.value,
-    )
-    return outlook_of(ask)
+    return foresee_again(renewal.asked_by(by), form_ids=form_ids, answers=answers)
 
 
 def grants_renewed_by(request: AccessRequest) -> Sequence[Grant]:
@@ -264,9 +253,8 @@ def _with_items(credential: Credential, ending: Sequence[Grant], others: Sequenc
             left.append((grant, why))
             continue
         grants.append(grant)
-        items.append(
-            _item(grant, credential, offered.get((grant.product_id, grant.request.catalogue_name), shelves[0]))
-        )
+        shelf = offered.get((grant.product_id, grant.request.catalogue_name), shelves[0])
+        items.append(item_like(grant, credential.plan, shelf))
     refusal = "" if items else f"This access cannot be renewed. {left[-1][1]}"
     return Renewal(credential, tuple(items), tuple(grants), tuple(left), refusal)
 
@@ -284,51 +272,6 @@ def _why_not(grant: Grant, credential: Credential, shelves: Sequence[Catalogue])
     if grant.scopes and not set(grant.scopes) & set(plan.scopes_for(product)):
         return f"{plan.display_name} opens none of its scopes any more. Ask for {product.name} anew."
     return ""
-
-
-def _item(grant: Grant, credential: Credential, catalogue: Catalogue) -> CartItem:
-    return CartItem(
-        id=0,
-        product_id=grant.product_id,
-        plan_id=credential.plan_id,
-        catalogue_id=catalogue.id,
-        product=grant.product,
-        plan=credential.plan,
-        catalogue=catalogue,
-    )
-
-
-def _request(
-    renewal: Renewal, *, by: User, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int]
-) -> AccessRequest:
-    credential, scopes = renewal.credential, renewal.scopes
-    versions = versions_again(renewal.grants)
-    return AccessRequest(
-        batch=uuid.uuid4().hex,
-        kind=RequestKind.RENEWAL,
-        revision=1,
-        requester=by,
-        app=credential.app,
-        plan=credential.plan,
-        environment=credential.environment,
-        answers=dict(answers),
-        form_ids=list(form_ids),
-        catalogue_name=renewal.items[0].catalogue.name,
-        auth_method=credential.auth_method,
-        credential=credential,
-        credential_name=credential.name,
-        reason=reason.strip(),
-        items=[
-            RequestItem(
-                product=item.product,
-                app_id=credential.app_id,
-                environment=credential.environment,
-                scopes=scopes[item.product_id],
-                api_version=versions[item.product_id],
-            )
-            for item in renewal.items
-        ],
-    )
 
 
 def _held(credential: Credential) -> Sequence[Grant]:

@@ -1,0 +1,117 @@
+"""Asking again for access that is held, on the same credential: what a renewal and a change of plan have in common.
+
+The request is made from what is held, not from a cart, and goes the way of every request from there on.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+
+from portal import forms, policies
+from portal.access.asking import asked_attributes, history_of_app, load_owners
+from portal.access.models import AccessRequest, CartItem, Grant, RequestItem, RequestKind
+from portal.access.outlook import Outlook, outlook_of
+from portal.access.submit import enter_review
+from portal.access.terms import versions_again
+from portal.accounts import User
+from portal.catalog import Catalogue, Plan
+from portal.credentials import Credential
+from portal.errors import Conflict
+
+
+@dataclass(frozen=True)
+class Again:
+    """What is asked for again: ``items`` as in a cart, one for each of the ``grants``; ``scopes`` by product."""
+
+    kind: RequestKind
+    credential: Credential
+    plan: Plan
+    requester: User
+    items: Sequence[CartItem]
+    grants: Sequence[Grant]
+    scopes: Mapping[int, list[str]]
+
+
+def item_like(grant: Grant, plan: Plan, catalogue: Catalogue) -> CartItem:
+    """The held product as it would lie in a cart, on this plan; never stored."""
+    return CartItem(
+        id=0,
+        product_id=grant.product_id,
+        plan_id=plan.id,
+        catalogue_id=catalogue.id,
+        product=grant.product,
+        plan=plan,
+        catalogue=catalogue,
+    )
+
+
+def answers_then(grants: Iterable[Grant]) -> dict[str, Any]:
+    """What was answered to the request forms when this access was asked for; of two answers the later."""
+    return {key: value for grant in grants for key, value in grant.request.answers.items()}
+
+
+def foresee_again(again: Again, *, form_ids: Sequence[int], answers: Mapping[str, Any]) -> Outlook:
+    """Who would decide about it if it was asked for now, and why."""
+    app, products = again.credential.app, [item.product for item in again.items]
+    load_owners(products)
+    ask = policies.Ask(
+        requester=again.requester,
+        plan=again.plan,
+        products=products,
+        environment=again.credential.environment,
+        app=app,
+        scopes=again.scopes,
+        answers=forms.told_by(form_ids, answers),
+        asked=asked_attributes(form_ids),
+        history=history_of_app(app, products),
+        kind=again.kind.value,
+    )
+    return outlook_of(ask)
+
+
+def enter_again(
+    again: Again, *, by: User, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int], refusal: str
+) -> AccessRequest:
+    """The request for it, in review now. Raises Conflict with ``refusal`` when somebody was quicker."""
+    request = _request(again, reason=reason, answers=answers, form_ids=form_ids)
+    try:
+        enter_review(request, by=by)
+    except IntegrityError as error:
+        raise Conflict(refusal) from error
+    forms.seal(forms.attachment_ids(answers), by=again.requester)
+    return request
+
+
+def _request(again: Again, *, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int]) -> AccessRequest:
+    credential, versions = again.credential, versions_again(again.grants)
+    return AccessRequest(
+        batch=uuid.uuid4().hex,
+        kind=again.kind,
+        revision=1,
+        requester=again.requester,
+        app=credential.app,
+        plan=again.plan,
+        environment=credential.environment,
+        answers=dict(answers),
+        form_ids=list(form_ids),
+        catalogue_name=again.items[0].catalogue.name,
+        auth_method=credential.auth_method,
+        credential=credential,
+        credential_name=credential.name,
+        reason=reason.strip(),
+        items=[
+            RequestItem(
+                product=item.product,
+                app_id=credential.app_id,
+                environment=credential.environment,
+                scopes=again.scopes[item.product_id],
+                api_version=versions[item.product_id],
+            )
+            for item in again.items
+        ],
+    )
