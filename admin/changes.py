@@ -84,6 +84,7 @@ def _index(form: RefusalForm, *, status: int = 200) -> ResponseReturnValue:
         changes=changes,
         mine={change.id for change in changes if proposals.may_confirm(change, person)},
         form=form,
+        four_eyes=four_eyes(),
     )
 
 

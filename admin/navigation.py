@@ -6,15 +6,18 @@ from typing import Any
 
 from flask import request, url_for
 
-from portal import access
+from admin.changes import four_eyes
+from portal import access, proposals
 from portal.accounts import Right, User
 
+CHANGES = "admin.changes.index"
 MENU: list[tuple[str, list[tuple[str, str, Right]]]] = [
     (
         "Reviews",
         [
             ("My work", "admin.my_work.show", Right.DECIDE_REQUESTS),
             ("Out of office", "admin.delegations.index", Right.DECIDE_REQUESTS),
+            ("Changes to confirm", CHANGES, Right.USE_ADMIN),
         ],
     ),
     (
@@ -70,10 +73,19 @@ def menu(person: User) -> list[dict[str, Any]]:
         return []
     groups = []
     for label, entries in MENU:
-        shown = [_entry(name, endpoint, person) for name, endpoint, right in entries if person.may(right)]
+        shown = [
+            _entry(name, endpoint, person)
+            for name, endpoint, right in entries
+            if person.may(right) and (endpoint != CHANGES or _seconds_changes(person))
+        ]
         if shown:
             groups.append({"label": label, "entries": shown})
     return groups
+
+
+def _seconds_changes(person: User) -> bool:
+    """Whether changes wait for second persons here, and this person has to do with them."""
+    return four_eyes() and proposals.may_see_changes(person)
 
 
 def _entry(label: str, endpoint: str, person: User) -> dict[str, Any]:

@@ -33,6 +33,11 @@ def waiting_changes(*, seen_by: User, size: int = 100) -> Sequence[ProposedChang
     return [change for change in found if _is_seen(change, seen_by)]
 
 
+def may_see_changes(person: User) -> bool:
+    """Whether this person may confirm changes of some kind, or read them for the record."""
+    return person.may(Right.SEE_AUDIT) or any(person.may(right) for right in _NEEDS.values())
+
+
 def _is_seen(change: ProposedChange, person: User) -> bool:
     return change.asked_by_id == person.id or person.may(_NEEDS[change.kind]) or person.may(Right.SEE_AUDIT)
 

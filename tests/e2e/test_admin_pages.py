@@ -1,5 +1,8 @@
 """Every page of the Admin Portal: accessible in light and dark, no sideways scrolling, no complaint of the browser."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.e2e.looking import faults_of
@@ -9,7 +12,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.appearance]
 PAGES = {
     "owner@portico.example": [
         *["/admin/", "/admin/access-requests?status=pending&stage=owner", "/admin/access-requests/*"],
-        *["/admin/my-work", "/admin/delegations"],
+        *["/admin/my-work", "/admin/delegations", "/admin/changes"],
     ],
     "plans@portico.example": ["/admin/", "/admin/plans", "/admin/plans/*", "/admin/plans/new"],
     "auditor@portico.example": [
@@ -30,21 +33,34 @@ PAGES = {
         *["/admin/products/new", "/admin/access", "/admin/access/*", "/admin/access-use", "/admin/leaks"],
         *["/admin/groups", "/admin/groups/*", "/admin/groups/new", "/admin/calendars", "/admin/calendars/*"],
         *["/admin/calendars/new", "/admin/organisations", "/admin/organisations/*", "/admin/organisations/new"],
-        *["/admin/forms", "/admin/forms/*", "+/preview", "/admin/forms/new", "/admin/delegations"],
+        *["/admin/forms", "/admin/forms/*", "+/preview", "/admin/forms/new", "/admin/delegations", "/admin/changes"],
         *["/admin/break-glass", "/admin/break-glass/*", "/admin/break-glass/new", "/admin/break-glass/new?product=1"],
     ],
 }
+PROPOSING = """
+from portal import accounts, proposals
+from portal.accounts import RoleName
+from portal.app import create_app
+from portal.config import load
+from portal.db import transaction
+
+with create_app(load()).app_context(), transaction():
+    person, by = (accounts.find_person_by_email(f"{name}@portico.example") for name in ("owner", "policies"))
+    seen = person.role_names
+    proposals.change_roles(person, {*seen, RoleName.AUDITOR}, by=by, seen=seen, four_eyes=True)
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
-def lived_in(sitting):
-    """A request that is pending, one that a plan approved, a policy and a form that are being written."""
+def lived_in(sitting, portico):
+    """Requests that are pending and approved, a policy and a form that are being written, a change to confirm."""
     with sitting("outsider@globex.example") as page:
         for plan in ("Sandbox", "Gold"):
             put_in_cart(page, "Returns", plan)
             submit(page, f"Returns on {plan}", reason="To see the pages")
     begin_draft(sitting, "policies@portico.example", "/admin/policies/new", "Make the draft")
     begin_draft(sitting, "admin@portico.example", "/admin/forms/new", "Make form")
+    propose_change(portico)
 
 
 def begin_draft(sitting, email: str, path: str, button: str) -> None:
@@ -54,6 +70,12 @@ def begin_draft(sitting, email: str, path: str, button: str) -> None:
         page.get_by_label("Name").fill("Tried by eye")
         page.get_by_role("button", name=button).click()
         page.wait_for_url(lambda url: not url.endswith("/new"))
+
+
+def propose_change(portico) -> None:
+    """Ask for a role as where it takes a second person; this portal does not, but shows what waits."""
+    environment = {**portico.environment, "PORTICO_DEMO": "1"}
+    subprocess.run([sys.executable, "-c", PROPOSING], env=environment, check=True, capture_output=True)
 
 
 @pytest.mark.parametrize("email", PAGES, ids=lambda email: email.split("@")[0])

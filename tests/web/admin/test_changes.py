@@ -77,6 +77,22 @@ def test_a_plan_approves_by_itself_only_once_somebody_else_confirms(browser, adm
     assert (changed.kind, changed.actor) == (EventKind.PLAN_CHANGED, second.email)
 
 
+def test_without_four_eyes_the_menu_leads_nowhere_and_the_page_says_why(browser, admin):
+    assert "Changes to confirm" not in browser(admin).get("/admin/").text(".bench-nav")
+    assert "PORTICO_FOUR_EYES is off" in browser(admin).get("/admin/changes").text("main")
+
+
+@pytest.mark.usefixtures("four_eyes")
+def test_the_menu_leads_those_there_who_have_to_do_with_it(browser, admin):
+    for role in (RoleName.PLAN_MANAGER, RoleName.AUDITOR):
+        assert "Changes to confirm" in browser(make_user(role)).get("/admin/").text(".bench-nav")
+    for role in (RoleName.API_OWNER, RoleName.REVIEWER):
+        assert "Changes to confirm" not in browser(make_user(role)).get("/admin/").text(".bench-nav")
+    page = browser(admin).get("/admin/").follow("Changes to confirm")
+    assert page.soup.select_one(".bench-nav a[aria-current]").get_text(strip=True) == "Changes to confirm"
+    assert page.text("h1") == "Changes to confirm"
+
+
 @pytest.mark.usefixtures("four_eyes")
 def test_what_only_closes_is_done_at_once(browser, admin):
     plan, person = make_plan("Gold", auto_approve=True), make_user(RoleName.CONSUMER, RoleName.API_OWNER)
