@@ -110,7 +110,9 @@ def remove() -> ResponseReturnValue:
     """Take products out of the cart, and keep what was typed beside them."""
     chosen = [key for text in request.form.getlist("item") for part in text.split(",") if (key := key_of(part))]
     with transaction():
-        names = access.remove_from_cart(chosen, by=current_person())
+        person = current_person()
+        _keep_versions(person)
+        names = access.remove_from_cart(chosen, by=person)
     return _changed(f"Removed from your cart: {', '.join(names)}." if names else "That was not in your cart any more.")
 
 
@@ -125,6 +127,7 @@ def use_plan() -> ResponseReturnValue:
         if plan is None:
             raise Conflict("This plan is not offered for every product in your cart any more. Nothing was changed.")
         access.use_plan(plan, by=person)
+        _keep_versions(person)
         name = plan.display_name
     return _changed(f"Your cart is on {name} now.")
 
@@ -140,6 +143,7 @@ def save_draft() -> ResponseReturnValue:
             asking.take_away(key_of(request.form.get("remove_file", "")), given, by=person)
             asking.keep_files(given, by=person)
             asking.keep_draft(form, given, by=person)
+            _keep_versions(person)
     if is_htmx():
         return render("live/cart/_saved.html", draft=forms.draft_of(current_person()))
     if given.refused:
@@ -225,6 +229,14 @@ def _chosen_versions() -> dict[int, str]:
     """The versions of APIs that were chosen on the page, by the keys of their products."""
     sent = ((key_of(name.removeprefix("version-")), text) for name, text in request.form.items() if "version-" in name)
     return {key: text for key, text in sent if key}
+
+
+def _keep_versions(person: User) -> None:
+    """Remember the versions that were chosen on the page, as far as there is a choice."""
+    sent = _chosen_versions()
+    known = _versions(access.cart_of(person)) if sent else {}
+    numbers = {key: {version.number for version in catalog.choosable(known.get(key, []))} for key in sent}
+    asking.keep_versions({key: number for key, number in sent.items() if number in numbers[key]}, by=person)
 
 
 def _given() -> Given:
@@ -359,7 +371,7 @@ def _show(
         items=items,
         groups=access.groups(items),
         versions={key: catalog.choosable(known) for key, known in _versions(items).items()},
-        chosen=_chosen_versions(),
+        chosen={**asking.draft_versions(person), **_chosen_versions()},
         **_plan_context(items),
         **asking.page_context(asked, given, found, by=person),
         foreseen=[] if is_fragment else _foreseen(form, items, asked, given),

@@ -93,6 +93,53 @@ def test_without_a_choice_the_usual_version_is_named(maya, owner, orders):
     assert with_other != request.terms  # what a reviewer's answer is bound to names the version
 
 
+def chosen_in(page, label="Version of Orders"):
+    options = page.field(label).select("option")
+    return next((option["value"] for option in options if option.has_attr("selected")), options[0]["value"])
+
+
+def test_the_chosen_version_is_still_chosen_when_the_person_comes_back(browser, maya, owner, orders):
+    cart_of(maya, orders)
+    browser(maya).get("/cart").press("Save draft", **{"Version of Orders": "1.4.0"})
+
+    page = browser(maya).get("/cart")
+
+    assert chosen_in(page) == "1.4.0"
+    page.press("Submit request")
+    assert [item.api_version for item in access.requests_of(maya)[0].items] == ["1.4.0"]
+    cart_of(maya, orders)
+    assert chosen_in(browser(maya).get("/cart")) == "2.1.0"  # it belonged to what was submitted
+
+
+def test_taking_something_out_or_another_plan_keeps_the_chosen_version(browser, maya, owner):
+    plans = [make_plan("Gold"), make_plan("Silver")]
+    orders, plain = (make_product(name, plans=plans, owners=[owner]) for name in ("Orders", "Plain"))
+    for number in ("1.4.0", "2.1.0"):
+        describe(orders, owner, number)
+    cart_of(maya, orders, plain)
+
+    page = browser(maya).get("/cart").press("Remove Plain", **{"Version of Orders": "1.4.0"})
+    assert chosen_in(page) == "1.4.0"
+    page = page.press("Change plan", **{"Plan for the whole cart": str(plans[1].id)})
+    assert "Your cart is on Silver now." in page.text()
+
+    assert chosen_in(browser(maya).get("/cart")) == "1.4.0"
+
+
+def test_a_kept_version_that_is_retired_meanwhile_gives_way_to_the_usual_one(browser, maya, owner, orders):
+    describe(orders, owner, "3.0.0")
+    cart_of(maya, orders)
+    browser(maya).get("/cart").press("Save draft", **{"Version of Orders": "1.4.0"})
+    end(orders, "1.4.0", 0, owner)
+
+    page = browser(maya).get("/cart")
+
+    assert chosen_in(page) == "3.0.0"
+    forged = {"app": "new", f"version-{orders.id}": "9" * 1000, "version-77": "1"}
+    browser(maya).forge("/cart/draft", forged)
+    assert chosen_in(browser(maya).get("/cart")) == "3.0.0"
+
+
 def test_a_deprecated_version_shows_its_last_day_and_is_not_the_usual_one(browser, maya, owner, orders):
     end(orders, "2.1.0", 30, owner)
     cart_of(maya, orders)
