@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from portal import access, lifecycle
+from portal import access, accounts, lifecycle
 from portal.access import Grant, RequestKind
+from portal.accounts import RoleName
 from portal.credentials import Credential
 from portal.db import now
 from portal.events import Draft
@@ -27,22 +28,23 @@ class ExpiryMails:
         self.notice_days = notice_days
 
     def noticed(self, credential: Credential, _reason: str, _by: Any) -> list[Draft]:
-        """To the app's owner: what ends when on this credential, and where to ask for more time in one click."""
+        """To the app's owner: what ends when on this credential, and where to ask for more time in one click.
+
+        To administrators when the owner's account is closed: the app gets no token until somebody else has it.
+        """
         soon = now() + timedelta(days=max(self.notice_days)) + DAY
         ends = [ending for ending in lifecycle.endings_of(credential) if ending.ends_at <= soon]
         if not ends:
             return []
-        pending = access.renewal_of(credential, days=self.notice_days).pending
         values = {
             **_about(credential),
             "products": ", ".join(ending.products for ending in ends),
             "left": _left(ends[0]),
             "ends": "\n".join(f"{ending.products}: {told(ending.ends_at)}" for ending in ends),
-            "pending": pending.number if pending is not None else "",
-            "to_renew": "" if pending is not None else "yes",
-            "link": self._link(credential) if pending is None else self._request(pending.number),
         }
-        return self.composer.to_each("access_ending", [credential.app.owner], values)
+        owner = credential.app.owner
+        people = [owner] if owner.active else accounts.people_with_role(RoleName.ADMINISTRATOR)
+        return self.composer.to_each("access_ending", people, {**values, **self._way_on(credential)})
 
     def ended(self, grant: Grant, _reason: str, _by: Any) -> list[Draft]:
         """To the app's owner: one mail for all that ended at the same moment on the same credential."""
@@ -59,6 +61,18 @@ class ExpiryMails:
             "link": f"{self.composer.base_url}/catalogues" if pending is None else self._request(pending.number),
         }
         return self.composer.to_each("access_ended", [grant.app.owner], values)
+
+    def _way_on(self, credential: Credential) -> dict[str, str]:
+        """What can be done so that the access goes on: by its owner, or by whoever finds it another one."""
+        nothing = {"pending": "", "to_renew": "", "orphaned": ""}
+        owner = credential.app.owner
+        if not owner.active:
+            link = f"{self.composer.base_url}/admin/apps/{credential.app_id}/transfer"
+            return {**nothing, "orphaned": owner.display_name, "link": link}
+        pending = access.renewal_of(credential, days=self.notice_days).pending
+        if pending is not None:
+            return {**nothing, "pending": pending.number, "link": self._request(pending.number)}
+        return {**nothing, "to_renew": "yes", "link": self._link(credential)}
 
     def _link(self, credential: Credential) -> str:
         return f"{self.composer.base_url}/apps/{credential.app_id}/credentials/{credential.id}/renew"

@@ -59,7 +59,7 @@ ACCESS_MAILS = (
     MailKind(
         name="access_ending",
         title="Access ends soon",
-        recipients="The owner of the app",
+        recipients="The owner of the app; administrators while its owner's account is closed",
         when="Some days before access ends by itself (PORTICO_EXPIRY_NOTICE_DAYS)",
         placeholders={
             **EVERYWHERE,
@@ -68,6 +68,7 @@ ACCESS_MAILS = (
             "ends": "Payments API, Weather API: 28 November 2026, 09:12 UTC",
             "pending": "",
             "to_renew": "yes",
+            "orphaned": "",
             "link": "https://portal.example.com/apps/7/credentials/12/renew",
         },
     ),

@@ -9,7 +9,8 @@ import time_machine
 
 from portal import access
 from portal.access import AccessRequest
-from portal.db import transaction
+from portal.accounts import RoleName, User
+from portal.db import db, transaction
 from tests.service.mail.test_texts import golden
 from tests.support.builders import make_app, make_plan, make_product, make_user
 from tests.support.ends import MONDAY, hold, keep_time, mails
@@ -58,6 +59,21 @@ def test_a_notice_about_what_is_asked_for_already_says_so(clock, asked):
     text = mails("access_ending")[-1].payload["text"]
     assert f"Your request {request.number} about it is being decided." in text
     assert f"http://localhost/requests/{request.number}" in text
+    assert "renew it" not in text
+
+
+def test_C106_where_the_owner_s_account_is_closed_administrators_are_told(clock, asked):
+    root = make_user(RoleName.ADMINISTRATOR)
+    with transaction():
+        db.session.get(User, asked.requester_id).active = False
+    clock.shift(timedelta(days=53))
+    keep_time()
+
+    (message,) = mails("access_ending")
+    assert message.recipient == root.email
+    text = " ".join(message.payload["text"].split())
+    assert "The account of its owner, Grace Hopper, is closed, so the app gets no token already." in text
+    assert f"http://localhost/admin/apps/{asked.app_id}/transfer" in text
     assert "renew it" not in text
 
 
