@@ -49,7 +49,7 @@ def submit(grant_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             asked = access.ask_plan_change(grant.credential, plan, by=current_person(), reason=form.reason.data or "")
-            number, pending = asked.number, asked.is_pending
+            number, pending, at_once = asked.number, asked.is_pending, asked.auto_approved
             seen = access.find_request(number, seen_by=current_person()) is not None
     except Invalid as refusal:
         blame(form, refusal)
@@ -57,7 +57,21 @@ def submit(grant_id: int) -> ResponseReturnValue:
     if pending and seen:
         told = f"{number} asks for it in the name of the app’s owner. It waits for its answers, as any request."
         return done(url_for("admin.access_requests.show", number=number), told)
-    return done(url_for("admin.grants.show", grant_id=grant_id), f"{number} has been submitted.")
+    told = f"{number} has been submitted."
+    if at_once:
+        told = f"Approved at once: everything that the credential opens is on {plan.display_name} now."
+        grant_id = _newest(grant, number)
+    return done(url_for("admin.grants.show", grant_id=grant_id), told)
+
+
+def _newest(grant: Grant, number: str) -> int:
+    """The access that took the place of this one by the request; this one itself, if none did."""
+    after = [
+        later.id
+        for later in access.grants_of(grant.app)
+        if later.request.number == number and later.product_id == grant.product_id
+    ]
+    return after[0] if after else grant.id
 
 
 def _find(grant_id: int) -> Grant:

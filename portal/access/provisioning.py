@@ -131,6 +131,8 @@ def _put_on_terms(credential: Credential, request: AccessRequest, by: User | Non
     before = {"plan": credential.plan.display_name, "expires_at": credential.expires_at}
     days = request.terms["credential_lifetime_days"]
     ends_at = now() + timedelta(days=days) if days else None
+    if credential.name == credential.plan.display_name:
+        credential.name = request.plan.display_name  # named after its plan by default, so that it misleads nobody now
     credential.plan = request.plan
     shorter = ends_at is not None and (credential.expires_at is None or credential.expires_at > ends_at)
     if not (shorter and request.kind is RequestKind.RENEWAL):

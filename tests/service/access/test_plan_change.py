@@ -102,6 +102,23 @@ def test_T50_approved_it_replaces_all_access_of_the_credential_and_keeps_the_sec
     assert {g.ends_at for g in scene.grants} == {scene.credential.expires_at}
 
 
+def test_a_credential_that_is_named_after_its_plan_is_named_after_the_new_one(scene):
+    assert scene.credential.name == "Silver"
+
+    scene.approve(scene.ask())
+
+    assert db.session.get(credentials.Credential, scene.credential.id).name == "Gold"
+
+
+def test_a_name_that_somebody_chose_stays(scene):
+    with transaction():
+        scene.credential.name = "Warehouse"
+
+    scene.approve(scene.ask())
+
+    assert db.session.get(credentials.Credential, scene.credential.id).name == "Warehouse"
+
+
 def test_I11_each_grant_and_the_credential_get_one_event(scene):
     (first, _) = scene.grants
     scene.approve(scene.ask())

@@ -248,6 +248,21 @@ def test_T51_an_owner_asks_for_another_plan_and_answers_it_as_any_request(browse
     assert request.number in now.text("#origin")
 
 
+def test_T51_a_plan_that_approves_by_itself_is_said_to_be_taken_and_the_new_access_is_shown(browser, owner, grant):
+    gold = make_plan("Gold", auto_approve=True)
+    make_product(plans=[gold])
+    with transaction():
+        credentials.reveal(grant.credential, by=grant.app.owner)
+
+    here = browser(owner).get(f"/admin/access/{grant.id}").follow("Change plan")
+    here = here.press("Ask for Gold", Reason="Free is closed.")
+
+    assert "Approved at once" in here.text("#messages")
+    assert "on Gold now" in here.text("#messages")
+    assert "Gold" in here.text("#terms")
+    assert "Replaced" not in here.text(".page-header")
+
+
 def test_T51_who_owns_only_one_of_several_products_cannot_change_the_plan(browser, owner, free):
     person, other = make_user(), make_user(RoleName.API_OWNER)
     products = [make_product(plans=[free], owners=[owner]), make_product(plans=[free], owners=[other])]
