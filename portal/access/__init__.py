@@ -84,7 +84,7 @@ from portal.access.filters import (
     save_filter,
 )
 from portal.access.form import form_again, form_of
-from portal.access.handing_over import secrets_known_since, transfer_app
+from portal.access.handing_over import former_owner, secrets_known_since, transfer_app
 from portal.access.hands import (
     add_stage,
     addable_stages,
@@ -370,6 +370,7 @@ __all__ = [
     "form_of",
     "form_of_change",
     "form_of_renewal",
+    "former_owner",
     "grants_from",
     "grants_of",
     "grants_renewed_by",

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from portal import apps, credentials
+from portal import accounts, apps, credentials
 from portal.access.break_glass import emergency_credentials
 from portal.access.ending import close_as_withdrawn
 from portal.access.impact import refuse_unseen
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
-from portal.accounts import User
+from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.db import db, lock
 from portal.errors import Conflict, Invalid, NotFound
@@ -56,3 +56,13 @@ def secrets_known_since(app: DeveloperApp) -> datetime | None:
     old = any(each.secret_made_at is not None and each.secret_made_at < handed.occurred_at for each in held)
     old = old or credentials.proofs_known_before(app, handed.occurred_at)
     return handed.occurred_at if old else None
+
+
+def former_owner(app: DeveloperApp) -> User | None:
+    """Who had the app before and could have it again, as a colleague of its owner: to whom it can be handed back."""
+    handed = last_event(EventKind.APP_TRANSFERRED, app)
+    former = accounts.find_person_by_email(str(handed.before.get("owner", ""))) if handed is not None else None
+    if former is None or former.id == app.owner_id or not (former.active and former.may(Right.REQUEST_ACCESS)):
+        return None
+    colleague = former.organisation_id == app.organisation_id and not app.organisation.is_default
+    return former if colleague else None

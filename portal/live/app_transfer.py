@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, url_for
+from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
@@ -30,8 +30,11 @@ class TransferForm(FlaskForm):
 @bp.get("/apps/<key:app_id>/transfer")
 @requires(Right.REQUEST_ACCESS)
 def show(app_id: int) -> ResponseReturnValue:
-    """What goes with the app, and the form that gives it away."""
-    return _show(own_app(app_id), TransferForm(formdata=None))
+    """What goes with the app, and the form that gives it away; ``back`` hands it back to whoever had it before."""
+    app, form = own_app(app_id), TransferForm(formdata=None)
+    former = access.former_owner(app) if request.args.get("back") else None
+    form.email.data = former.email if former is not None else ""
+    return _show(app, form)
 
 
 @bp.post("/apps/<key:app_id>/transfer")
@@ -59,4 +62,14 @@ def _show(app: DeveloperApp, form: TransferForm, *, problem: str = "", status: i
     impact = access.impact_of(app)
     form.shown.data = impact.mark
     form.email.flags.required = form.reason.flags.required = True
-    return render("live/app_transfer/show.html", status=status, app=app, form=form, problem=problem, impact=impact)
+    former = access.former_owner(app)
+    return render(
+        "live/app_transfer/show.html",
+        status=status,
+        app=app,
+        form=form,
+        problem=problem,
+        impact=impact,
+        former=former,
+        is_back=former is not None and form.email.data == former.email,
+    )

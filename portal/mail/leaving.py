@@ -49,13 +49,16 @@ class LeavingMails:
             "owner_name": app.owner.display_name,
             "reason": reason,
             "link": self._app_link(app),
+            "back": f"{self._app_link(app)}/transfer?back=yes" if access.former_owner(app) is not None else "",
         }
         before = events.subject_history(app)[-1].before.get("owner", "")
         former = accounts.find_person_by_email(str(before))
         told = [former] if former is not None and (by is None or former.id != by.id) else []
         return [
             *self.composer.to_each("transferred", [app.owner], {**values, "yours": "yes", "theirs": ""}),
-            *self.composer.to_each("transferred", told, {**values, "yours": "", "theirs": "yes", "link": ""}),
+            *self.composer.to_each(
+                "transferred", told, {**values, "yours": "", "theirs": "yes", "link": "", "back": ""}
+            ),
         ]
 
     def _ending(self, thing: ApiProduct | Plan, reason: str, *, ended: bool) -> list[Draft]:

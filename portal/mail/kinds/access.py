@@ -132,6 +132,7 @@ ACCESS_MAILS = (
             "yours": "yes",
             "theirs": "",
             "link": "https://portal.example.com/apps/7",
+            "back": "https://portal.example.com/apps/7/transfer?back=yes",
         },
     ),
 )

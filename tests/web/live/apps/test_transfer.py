@@ -82,6 +82,43 @@ def test_the_new_owner_is_advised_to_rotate_until_they_have(browser, owner, coll
     assert access.secrets_known_since(stored(given)) is None
 
 
+def test_who_did_not_want_it_hands_it_back(browser, owner, colleague, given):
+    make_app(colleague, "Another")
+    give(browser(owner), given, colleague)
+    here = browser(colleague)
+    back = f"/apps/{given.id}/transfer?back=yes"
+    assert f"http://localhost{back}" in told()[colleague.email]
+    assert "Hand it back" in here.get(f"/apps/{given.id}/transfer").text("main")
+
+    page = here.get(back)
+    assert page.soup.select_one("#email")["value"] == owner.email
+    page.press("Give the app away", Reason="It is not mine.")
+
+    assert stored(given).owner_id == owner.id
+    assert "not mine" in told()[owner.email]
+
+
+@pytest.mark.parametrize("gone", ["account", "role", "organisation", "address"])
+def test_to_who_could_not_have_it_nothing_is_handed_back(browser, owner, colleague, given, gone):
+    give(browser(owner), given, colleague)
+    elsewhere = make_user(organisation="Elsewhere").organisation_id
+    with transaction():
+        former = db.session.get(User, owner.id)
+        if gone == "account":
+            former.active = False
+        elif gone == "role":
+            former.roles = []
+        elif gone == "organisation":
+            former.organisation_id = elsewhere
+        else:
+            former.email = "new@acme.example"
+
+    page = browser(colleague).get(f"/apps/{given.id}/transfer?back=yes")
+
+    assert not page.soup.select_one("#email").get("value")
+    assert "Hand it back" not in page.text("main")
+
+
 def test_requests_that_nobody_has_decided_are_withdrawn(browser, owner, colleague, given):
     request = make_request(owner, app=given)
 
