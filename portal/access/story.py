@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from portal import events
+from portal.access.form import form_again
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import ReviewStage, StageState
 from portal.accounts import User
-from portal.events import EventKind
+from portal.events import AuditEvent, EventKind
 
 _TITLES = {
     EventKind.REQUEST_SUBMITTED: ("Submitted", ""),
@@ -147,11 +148,19 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
             asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
             by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
             words = f"{title} to {asked}" if asked else title
-            text = (
-                _less_in_words(event.before, event.after) if event.kind == EventKind.REQUEST_NARROWED else event.reason
-            )
+            text = _in_words(event, request)
             told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone))
     return told[::-1]
+
+
+def _in_words(event: AuditEvent, request: AccessRequest) -> str:
+    """What an event says for itself: what was taken away, what was changed, or the reason that was given."""
+    if event.kind == EventKind.REQUEST_NARROWED:
+        return _less_in_words(event.before, event.after)
+    if event.kind == EventKind.REQUEST_EDITED:
+        labels = {"reason": "Reason"} | {field.key: field.label for field in form_again(request).fields}
+        return "\n".join(labels.get(key, key) for key in event.after.get("changed", []))
+    return event.reason
 
 
 def _less_in_words(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:

@@ -51,6 +51,11 @@ def refuse_sign_in(person: User | None, *, reason: str = "") -> None:
     record(EventKind.SIGN_IN_FAILED, subject=person or _Somebody(), by=None, reason=reason)
 
 
+def refuse_decision(person: User, *, address: str) -> None:
+    """Record that this person tried to decide what is not theirs to decide (C27)."""
+    record(EventKind.DECISION_REFUSED, subject=person, by=person, after={"address": address})
+
+
 def sign_out(person: User) -> None:
     """Record that this person left."""
     record(EventKind.SIGNED_OUT, subject=person, by=person)

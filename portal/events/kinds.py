@@ -9,6 +9,7 @@ class EventKind(StrEnum):
     SIGNED_IN = "person.signed_in"
     SIGN_IN_FAILED = "person.sign_in_failed"
     SIGNED_OUT = "person.signed_out"
+    DECISION_REFUSED = "person.decision_refused"
     REGISTERED = "person.registered"
     EMAIL_CONFIRMED = "person.email_confirmed"
     PASSWORD_RESET_ASKED = "person.password_reset_asked"

@@ -12,10 +12,10 @@ from flask_login import current_user
 
 from portal.accounts import Right
 from portal.web.answers import is_htmx
+from portal.web.refusals import GUARD, guard_of, record_refusal
 from portal.web.stale_forms import show_kept
 
 View = TypeVar("View", bound=Callable[..., Any])
-_GUARD = "portico_guard"
 _EVERYBODY = "everybody"
 _SIGNED_IN = "signed in"
 
@@ -25,13 +25,13 @@ LIBRARY_ENDPOINTS = ("security.", "static", "bootstrap.static")
 
 def public(view: View) -> View:
     """Everybody may open this view."""
-    setattr(view, _GUARD, _EVERYBODY)
+    setattr(view, GUARD, _EVERYBODY)
     return view
 
 
 def signed_in(view: View) -> View:
     """Whoever is signed in may open this view."""
-    setattr(view, _GUARD, _SIGNED_IN)
+    setattr(view, GUARD, _SIGNED_IN)
     return view
 
 
@@ -39,15 +39,10 @@ def requires(right: Right) -> Callable[[View], View]:
     """Only people with this right may open the view; others who are signed in get 403."""
 
     def mark(view: View) -> View:
-        setattr(view, _GUARD, right)
+        setattr(view, GUARD, right)
         return view
 
     return mark
-
-
-def guard_of(app: Flask, endpoint: str) -> Any:
-    """What a view says about who may open it: a right, or one of the two words; None when it says nothing."""
-    return getattr(app.view_functions[endpoint], _GUARD, None)
 
 
 def hold_the_door(app: Flask) -> None:
@@ -65,6 +60,7 @@ def _check() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         return _to_sign_in()
     if guard is None or (isinstance(guard, Right) and not current_user.may(guard)):
+        record_refusal()
         abort(403)
     return None
 

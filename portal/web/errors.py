@@ -16,6 +16,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound, PortalError
+from portal.web.refusals import record_refusal
 
 STATUS: dict[type[PortalError], int] = {Invalid: 422, NotAllowed: 403, Conflict: 409, NotFound: 404}
 log = structlog.get_logger(__name__)
@@ -62,6 +63,8 @@ def problem(status: int, message: str = "") -> Response:
 
 
 def _refused(error: PortalError) -> Response:
+    if isinstance(error, NotAllowed):
+        record_refusal()
     return error_page(status_of(error), error.message)
 
 

@@ -10,7 +10,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from portal.accounts import ROLE_RIGHTS, Right, RoleName
-from portal.web.access import LIBRARY_ENDPOINTS, guard_of
+from portal.web.access import LIBRARY_ENDPOINTS
+from portal.web.refusals import guard_of
 from tests.support.builders import make_user
 
 pytestmark = pytest.mark.usefixtures("app")
