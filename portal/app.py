@@ -96,7 +96,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
         "MAX_FORM_MEMORY_SIZE": MOST_BYTES_IN_A_FORM_FIELD,
         "MAX_FORM_PARTS": MOST_PARTS_IN_A_FORM,
         "WTF_CSRF_TIME_LIMIT": None,  # as long as the session lives: a long form does not lose its text
-        "WTF_CSRF_SSL_STRICT": settings.is_secure,
+        "WTF_CSRF_SSL_STRICT": False,  # portal.web.csrf asks instead
         "PREFERRED_URL_SCHEME": "https" if settings.is_secure else "http",
         "SESSION_COOKIE_NAME": "__Host-portico" if settings.is_secure else "portico",
         "SESSION_COOKIE_SECURE": settings.is_secure,

@@ -33,7 +33,8 @@ def _check() -> ResponseReturnValue | None:
     if request.endpoint is None or csrf._is_exempt():
         return None
     _refuse_unreadable(request.args)
-    _refuse_broken(request.args.get("next"), request.form.get("next"), request.referrer)
+    origin = request.headers.get("Origin")
+    _refuse_broken(request.args.get("next"), request.form.get("next"), request.referrer, origin)
     if request.method not in UNSAFE:
         return None
     if request.mimetype not in FORM_TYPES:
@@ -46,11 +47,26 @@ def _check() -> ResponseReturnValue | None:
         return None
     try:
         csrf.protect()
+        _refuse_other_pages(origin)
     except CSRFError as refusal:
         if comes_from_here() and (again := sign_in.form_again()) is not None:
             return again
         return let_view_show_form(refusal)
     return None
+
+
+def _refuse_other_pages(origin: str | None) -> None:
+    """Over TLS the browser has to say that a page of ours sent the form. Raises CSRFError.
+
+    Flask-WTF asks whether that page has the host that the proxy passed on, and some proxies pass on another, or leave
+    out the port: then no form at all would be taken.
+    """
+    settings = current_app.config["PORTICO"]
+    if not (settings.is_secure and request.is_secure):
+        return
+    page = urlsplit(origin if origin and origin != "null" else request.referrer or "")
+    if page.scheme != "https" or page.netloc not in {request.host, urlsplit(settings.base_url).netloc}:
+        raise CSRFError("The form was sent by another page.")
 
 
 def _refuse_unreadable(fields: Iterable[str | None]) -> None:

@@ -29,6 +29,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "SECURITY_USER_IDENTITY_ATTRIBUTES": [{"email": {"mapper": _identity, "case_insensitive": False}}],
         "SECURITY_DATETIME_FACTORY": now,
         "SECURITY_STATIC_FOLDER": None,
+        "SECURITY_CACHE_CONTROL": {},  # its own would be written "no-store=True", which is no directive; ours follows
         "SECURITY_CLI_USERS_NAME": None,
         "SECURITY_CLI_ROLES_NAME": None,
         "SECURITY_API_ENABLED_METHODS": ["session"],
