@@ -15,7 +15,8 @@ from sqlalchemy.orm import joinedload
 from portal.access.models import HELD_STATES, AccessRequest, Grant, RequestItem, RequestStatus
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Plan
+from portal.catalog import ApiProduct, AuthMethod, Plan
+from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Conflict
 
@@ -25,12 +26,16 @@ Thing = ApiProduct | Plan | User | DeveloperApp
 
 @dataclass(frozen=True)
 class Impact:
-    """How many apps, organisations, accesses and pending requests there are, and how many apps were used this week."""
+    """How many apps, organisations, accesses and pending requests there are, and how many apps were used this week.
+
+    Of the ``with_keys`` among the apps the use is not known: API keys are sent to the API itself.
+    """
 
     apps: int
     organisations: int
     grants: int
     used_lately: int
+    with_keys: int
     pending: int
     mark: str
 
@@ -51,16 +56,20 @@ class Impact:
             return "No app has access."
         apps, places = many(self.apps, "app"), many(self.organisations, "organisation")
         used = "none used it this week" if not self.used_lately else f"{self.used_lately} used it this week"
-        return f"{apps} in {places}, {used}."
+        if self.with_keys == self.apps:
+            return f"{apps} in {places}, with API keys, whose use is not known here."
+        keys = f" ({self.with_keys} with API keys, whose use is not known here)" if self.with_keys else ""
+        return f"{apps} in {places}, {used}{keys}."
 
 
 @dataclass(frozen=True)
 class Touched:
-    """An app that it would touch: how much access it would lose, and when that was last used."""
+    """An app that it would touch: how much access it would lose, when that was last used, and how much has API keys."""
 
     app: DeveloperApp
     grants: int
     last_used_at: datetime | None
+    with_keys: int
 
 
 def impact_of(thing: Thing) -> Impact:
@@ -72,20 +81,25 @@ def impact_of(thing: Thing) -> Impact:
         func.count(Grant.id),
         func.coalesce(func.sum(Grant.id), 0),
         func.count(Grant.app_id.distinct()).filter(recent),
+        func.count(Grant.app_id.distinct()).filter(_with_key()),
     )
     held = numbers.join(DeveloperApp, DeveloperApp.id == Grant.app_id).where(*_hangs_on(thing))
-    apps, organisations, grants, total, used = db.session.execute(held).one()
+    held = held.join(Credential, Credential.id == Grant.credential_id)
+    apps, organisations, grants, total, used, with_keys = db.session.execute(held).one()
     pending = _pending(thing)
-    return Impact(apps, organisations, grants, used, pending, f"{apps}.{grants}.{total}.{pending}")
+    return Impact(apps, organisations, grants, used, with_keys, pending, f"{apps}.{grants}.{total}.{pending}")
 
 
 def touched_by(thing: Thing, *, after: tuple[str, int] | None = None, size: int = 20) -> Sequence[Touched]:
     """The apps that it would touch, by name, paged by (name, id)."""
     last = func.max(Grant.last_used_at)
-    some = select(Grant.app_id, func.count(Grant.id).label("grants"), last.label("last"))
+    keys = func.count(Grant.id).filter(_with_key())
+    some = select(Grant.app_id, func.count(Grant.id).label("grants"), last.label("last"), keys.label("with_keys"))
     some = some.join(DeveloperApp, DeveloperApp.id == Grant.app_id).where(*_hangs_on(thing)).group_by(Grant.app_id)
-    held = some.subquery()
-    query = select(DeveloperApp, held.c.grants, held.c.last).join(held, held.c.app_id == DeveloperApp.id)
+    held = some.join(Credential, Credential.id == Grant.credential_id).subquery()
+    query = select(DeveloperApp, held.c.grants, held.c.last, held.c.with_keys).join(
+        held, held.c.app_id == DeveloperApp.id
+    )
     if after is not None:
         name, app_id = after
         later = and_(DeveloperApp.name == name, DeveloperApp.id > app_id)
@@ -113,6 +127,10 @@ def refuse_unseen(thing: Thing, seen: str) -> None:
     impact = impact_of(thing)
     if impact.touches and impact.mark != seen:
         raise Conflict(f"Look at what this touches before you go on: {impact.in_words}")
+
+
+def _with_key() -> ColumnElement[bool]:
+    return Credential.auth_method != AuthMethod.OAUTH2
 
 
 def _hangs_on(thing: Thing) -> list[ColumnElement[bool]]:

@@ -99,10 +99,15 @@ class Credential(Base):
         return self.retiring_hash is not None and self.retiring_until is not None and now() < self.retiring_until
 
     @property
+    def is_use_known(self) -> bool:
+        """Whether its use can be seen here. API keys go to the API itself, so that nothing is known of theirs."""
+        return self.auth_method is AuthMethod.OAUTH2
+
+    @property
     def old_secret_is_quiet(self) -> bool:
-        """Whether nobody has used the old secret for so long that it can be ended without harm."""
+        """Whether nobody is known to have used the old secret for so long that it can be ended without harm."""
         last = self.retiring_used_at or self.secret_made_at
-        return self.has_old_secret and last is not None and last <= now() - QUIET_AFTER
+        return self.is_use_known and self.has_old_secret and last is not None and last <= now() - QUIET_AFTER
 
     @property
     def lost_its_secret(self) -> bool:

@@ -44,9 +44,11 @@ def rotate(credential: Credential, *, by: User, overlap_days: int = 0, seen: dat
 def keeps_older_secret(credential: Credential) -> bool:
     """Whether a rotation now would replace a new secret that nobody has used yet, and leave the older one as it is.
 
-    Whoever lost the new secret before it was deployed would otherwise stop the one that is in use.
+    Whoever lost the new secret before it was deployed would otherwise stop the one that is in use. Whether an API key
+    is used nobody knows here, so of three keys the oldest ends.
     """
-    return credential.has_old_secret and (credential.secret_hash is None or credential.secret_used_at is None)
+    is_unused = credential.is_use_known and credential.secret_used_at is None
+    return credential.has_old_secret and (credential.secret_hash is None or is_unused)
 
 
 def end_old_secret(credential: Credential, *, by: User) -> Credential:
