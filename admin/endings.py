@@ -59,6 +59,9 @@ class RetireForm(EditForm):
     shown = HiddenField()
 
 
+KEEP_CLOSED = SelectChoice(CLOSE, "Leave it closed, as it is: no new requests. Those who have access keep it.")
+
+
 class PlanEndForm(EndForm):
     """How a plan ends."""
 
@@ -241,6 +244,8 @@ def _offering(form: Any, thing: ApiProduct | Plan) -> Any:
     """The form with what may take the place of this."""
     nothing = [SelectChoice("", "Nothing is named")]
     if isinstance(thing, Plan):
+        if thing.state is PlanState.CLOSED:
+            form.how.choices = [KEEP_CLOSED, *form.how.choices[1:]]
         others = [(plan.id, plan.display_name) for plan in catalog.plans() if plan.state is PlanState.ACTIVE]
     else:
         open_ones = {ProductState.PUBLISHED, ProductState.DEPRECATED}

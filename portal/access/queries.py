@@ -122,7 +122,7 @@ def stages_in_queue() -> list[tuple[str, str]]:
     return sorted(((key, template.name) for key, template in stage_templates().items()), key=lambda pair: pair[1])
 
 
-def count_waiting_for(person: User, *, most: int = 100) -> int:
+def count_waiting_for(person: User, *, most: int = COUNTED_TO + 1) -> int:
     """How many requests wait for this person; counts to ``most`` and no further."""
     waiting = _waiting(person).distinct().limit(most).subquery()
     return db.session.scalar(select(func.count()).select_from(waiting)) or 0

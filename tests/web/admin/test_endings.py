@@ -229,6 +229,7 @@ def test_T34_a_plan_with_users_is_closed_or_retired_at_once(browser, product, pl
     assert now_of(plan).state is PlanState.CLOSED
     assert not mails()
     page = manager.get(f"/admin/plans/{plan.id}/end")
+    assert "Leave it closed" in page.text("main")
     assert page.press("End the plan", how="at_once").status == 422
     page.press("End the plan", how="at_once", Reason="Nobody pays.")
 
