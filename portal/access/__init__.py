@@ -43,7 +43,6 @@ from portal.access.decide import (
     Voice,
     approve,
     approve_many,
-    decidable,
     may_decide,
     missing_answers,
     reject,
@@ -58,12 +57,10 @@ from portal.access.delegations import (
     delegations_of,
     end_delegation,
     find_delegation,
-    stand_ins_of,
     stands_in_for,
 )
 from portal.access.digest import DigestItem, digest_for, digests_due, leads, plan_digests, send_digest
 from portal.access.ending import (
-    LONGEST_ENDING_REASON,
     delete_app,
     end_credential,
     end_expired,
@@ -76,8 +73,6 @@ from portal.access.ending import (
 )
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
 from portal.access.filters import (
-    LONGEST_FILTER_NAME,
-    SavedFilter,
     filters_of,
     find_filter,
     forget_filter,
@@ -95,7 +90,6 @@ from portal.access.hands import (
     release,
 )
 from portal.access.holdings import (
-    Tally,
     changing,
     find_grant,
     grants_from,
@@ -104,7 +98,6 @@ from portal.access.holdings import (
     tallies,
 )
 from portal.access.idle import (
-    MOST_PROPOSED,
     Idle,
     Proposed,
     ask_owners,
@@ -113,7 +106,7 @@ from portal.access.idle import (
     mark_of_use,
     revoke_proposed,
 )
-from portal.access.impact import Impact, Touched, impact_of, many, people_touched_by, refuse_unseen, touched_by
+from portal.access.impact import Impact, impact_of, many, people_touched_by, refuse_unseen, touched_by
 from portal.access.models import (
     GRANT_MOVES,
     HELD_STATES,
@@ -127,8 +120,8 @@ from portal.access.models import (
     RequestStatus,
 )
 from portal.access.narrowing import Narrowing, lower_plans
-from portal.access.outlook import Outlook, Waiting, outlook, usual_waiting
-from portal.access.past import Disagreement, Recheck, past_requests, recheck
+from portal.access.outlook import Outlook, Waiting, outlook
+from portal.access.past import past_requests, recheck
 from portal.access.plan_change import (
     PlanChange,
     ask_plan_change,
@@ -160,7 +153,6 @@ from portal.access.questions import (
     take_back,
 )
 from portal.access.register import (
-    Ground,
     RegisterView,
     find_access,
     ground_of,
@@ -183,7 +175,6 @@ from portal.access.renewing import (
     renewable_credentials,
     renewal_of,
 )
-from portal.access.repeating import LONGEST_KEY, RepeatableCall
 from portal.access.review import (
     STAGE_MOVES,
     AssigneeState,
@@ -201,46 +192,38 @@ from portal.access.rules import (
     CartRejected,
     Category,
     Problem,
-    Remedy,
     allowance_left,
-    compatible_credentials,
     environments_for,
     problems,
     reason_problems,
     reusable_credentials,
 )
-from portal.access.signals import Likes, Signal, signals_of, similar_decisions
-from portal.access.staffing import may_answer, restaff
-from portal.access.standing import Answerer, Standing, conditions_of, mark_of, standings_of
+from portal.access.signals import signals_of, similar_decisions
+from portal.access.staffing import restaff
+from portal.access.standing import Standing, conditions_of, mark_of, standings_of
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.suspending import may_resume, resume_access, suspend_access
-from portal.access.terms import is_as_approved, last_decision
-from portal.access.timing import StageTimes, expires_at
-from portal.access.trying import Trial, TriedStage, sample_ask, try_on_request, try_policy
-from portal.access.turns import Alarm, Turn, alarms, count_alarms, look_after, who_can_act
+from portal.access.terms import is_as_approved
+from portal.access.timing import expires_at
+from portal.access.trying import Trial, sample_ask, try_on_request, try_policy
+from portal.access.turns import Turn, alarms, count_alarms, look_after, who_can_act
 from portal.access.usage import GrantUse, ScopeUse, note_uses, use_of
-from portal.access.work import MOST_SHOWN, Whose, Work, count_overdue_for, next_for, questions_by, work_of
+from portal.access.work import MOST_SHOWN, Whose, Work, next_for, questions_by, work_of
 
 __all__ = [
     "GRANT_MOVES",
     "HELD_STATES",
     "LONGEST_COMMENT",
     "LONGEST_DELEGATION",
-    "LONGEST_ENDING_REASON",
-    "LONGEST_FILTER_NAME",
-    "LONGEST_KEY",
     "LONGEST_REASON",
     "MOST_AT_ONCE",
     "MOST_EMERGENCY_MINUTES",
     "MOST_ITEMS",
-    "MOST_PROPOSED",
     "MOST_SHOWN",
     "REQUEST_MOVES",
     "STAGE_MOVES",
     "AccessRequest",
-    "Alarm",
-    "Answerer",
     "Approval",
     "AssigneeState",
     "BreakGlassBar",
@@ -250,17 +233,14 @@ __all__ = [
     "Clarification",
     "Delegation",
     "DigestItem",
-    "Disagreement",
     "Entitlement",
     "Entry",
     "Envelope",
     "Grant",
     "GrantState",
     "GrantUse",
-    "Ground",
     "Idle",
     "Impact",
-    "Likes",
     "Narrowing",
     "Opening",
     "Order",
@@ -271,29 +251,20 @@ __all__ = [
     "Problem",
     "Proposed",
     "QuestionState",
-    "Recheck",
     "RegisterView",
-    "Remedy",
     "Renewal",
-    "RepeatableCall",
     "RequestItem",
     "RequestKind",
     "RequestStatus",
     "Review",
     "ReviewStage",
-    "SavedFilter",
     "ScopeUse",
-    "Signal",
     "StageAssignee",
     "StageKind",
     "StageState",
-    "StageTimes",
     "Standing",
     "Step",
-    "Tally",
-    "Touched",
     "Trial",
-    "TriedStage",
     "Turn",
     "Verdict",
     "Voice",
@@ -323,14 +294,11 @@ __all__ = [
     "claim",
     "close_envelope",
     "common_plans",
-    "compatible_credentials",
     "conditions_of",
     "count_alarms",
-    "count_overdue_for",
     "count_waiting_for",
     "counts_by_status",
     "debt_of",
-    "decidable",
     "delegate",
     "delegations_of",
     "delete_app",
@@ -384,7 +352,6 @@ __all__ = [
     "impact_of",
     "is_as_approved",
     "keep_time",
-    "last_decision",
     "leads",
     "life_of",
     "lift_bar",
@@ -393,7 +360,6 @@ __all__ = [
     "many",
     "mark_of",
     "mark_of_use",
-    "may_answer",
     "may_change_plan",
     "may_decide",
     "may_resume",
@@ -456,7 +422,6 @@ __all__ = [
     "similar_decisions",
     "stages_due",
     "stages_in_queue",
-    "stand_ins_of",
     "standings_of",
     "stands_in_for",
     "submit",
@@ -469,7 +434,6 @@ __all__ = [
     "try_policy",
     "use_of",
     "use_plan",
-    "usual_waiting",
     "voices_in",
     "who_can_act",
     "withdraw",

@@ -191,14 +191,6 @@ def may_decide(request: AccessRequest, person: User, principals: Sequence[User] 
     return request.is_pending and person.may(Right.DECIDE_REQUESTS) and bool(voices_in(request, person, principals))
 
 
-def decidable(requests: Sequence[AccessRequest], person: User) -> set[int]:
-    """The keys of those of these requests that this person can answer now; as many queries for fifty as for one."""
-    if not person.may(Right.DECIDE_REQUESTS):
-        return set()
-    principals = stands_in_for(person)
-    return {request.id for request in requests if may_decide(request, person, principals)}
-
-
 def voices_in(request: AccessRequest, person: User, principals: Sequence[User] | None = None) -> list[Voice]:
     """The open stages that this person may answer and has not answered yet, each with whose vote it would be."""
     found, standing = [], principals

@@ -133,19 +133,3 @@ def principals_of(person: User) -> Select[Any]:
             User.active,
         )
     )
-
-
-def stand_ins_of(people: Sequence[User]) -> dict[int, list[User]]:
-    """Who may answer for each of these people now, by their keys."""
-    moment = now()
-    query = select(Delegation).where(
-        Delegation.from_id.in_([person.id for person in people]),
-        Delegation.ended_at.is_(None),
-        Delegation.starts_at <= moment,
-        Delegation.ends_at > moment,
-    )
-    found: dict[int, list[User]] = {}
-    for each in db.session.scalars(query.options(joinedload(Delegation.to_user))).unique():
-        if each.to_user.active:
-            found.setdefault(each.from_id, []).append(each.to_user)
-    return found

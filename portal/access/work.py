@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from portal.access.clarification import Clarification, QuestionState
@@ -67,14 +67,6 @@ def next_for(person: User, *, but: AccessRequest | None = None) -> AccessRequest
         query = query.where(StageAssignee.request_id != but.id)
     assignee = db.session.scalars(query.limit(1)).unique().first()
     return assignee.stage.request if assignee is not None else None
-
-
-def count_overdue_for(person: User, *, most: int = 100) -> int:
-    """How many stages that wait for this person are late; counts to ``most`` and no further."""
-    ids = [person.id, *(principal.id for principal in stands_in_for(person))]
-    late = select(StageAssignee.stage_id).join(ReviewStage, StageAssignee.stage_id == ReviewStage.id)
-    late = late.where(StageAssignee.waits, StageAssignee.user_id.in_(ids), ReviewStage.due_at < now()).distinct()
-    return db.session.scalar(select(func.count()).select_from(late.limit(most).subquery())) or 0
 
 
 def questions_by(person: User, *, size: int = MOST_SHOWN) -> Sequence[Clarification]:

@@ -19,7 +19,6 @@ from portal.accounts.groups import (
     add_group,
     find_group,
     groups,
-    groups_of,
     join_group,
     leave_group,
     members_of,
@@ -64,7 +63,6 @@ from portal.accounts.people import (
     people_page,
     people_with_role,
     reactivate,
-    role_named,
     usable_name,
 )
 from portal.accounts.rights import ROLE_RIGHTS, Right, RoleName
@@ -110,7 +108,6 @@ __all__ = [
     "forget_old_sessions",
     "forget_what_came_back",
     "groups",
-    "groups_of",
     "join_group",
     "leave_group",
     "members_of",
@@ -133,7 +130,6 @@ __all__ = [
     "refuse_decision",
     "refuse_sign_in",
     "reset_is_open",
-    "role_named",
     "sessions_of",
     "set_members",
     "sign_in",

@@ -108,9 +108,3 @@ def members_of(key: str) -> Sequence[User]:
     """The active people in the group of this key, by key; none when there is no such group."""
     query = select(User).join(group_member).join(ReviewerGroup).where(ReviewerGroup.key == key, User.active)
     return db.session.scalars(query.order_by(User.id)).unique().all()
-
-
-def groups_of(person: User) -> Sequence[ReviewerGroup]:
-    """The groups that this person is in, by name."""
-    query = select(ReviewerGroup).join(group_member).where(group_member.c.user_id == person.id)
-    return db.session.scalars(query.order_by(ReviewerGroup.name)).all()

@@ -30,7 +30,6 @@ from portal.catalog.markdown import render, summary_of
 from portal.catalog.models import (
     OPEN_PRODUCT_STATES,
     PRODUCT_MOVES,
-    REQUESTABLE_METHODS,
     ApiDescription,
     ApiOperation,
     ApiProduct,
@@ -73,7 +72,6 @@ from portal.catalog.reading import (
 )
 from portal.catalog.search import index_product, rebuild_index
 from portal.catalog.terms_of_use import (
-    LONGEST_TERMS,
     TermsOfUse,
     newest_terms,
     newest_terms_of,
@@ -83,11 +81,9 @@ from portal.catalog.terms_of_use import (
 
 __all__ = [
     "EMPTY_SHELF",
-    "LONGEST_TERMS",
     "OPEN_PRODUCT_STATES",
     "PERIODS",
     "PRODUCT_MOVES",
-    "REQUESTABLE_METHODS",
     "ApiDescription",
     "ApiOperation",
     "ApiProduct",

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-BAR_WIDTH = 28
 
 
 def in_application(command: Command) -> Command:

@@ -11,7 +11,7 @@ from portal.lifecycle.claiming import (
 )
 from portal.lifecycle.clock import credentials_due, keep_time
 from portal.lifecycle.diagnosis import Door, DoorState, SecretFault, Stop, doors_of, fault_of, stop_of
-from portal.lifecycle.leaks import FOUND_IN_PUBLIC, Find, LeakReport, leak_reports, leaks_of, opened_by, take_reports
+from portal.lifecycle.leaks import FOUND_IN_PUBLIC, Find, LeakReport, leak_reports, opened_by, take_reports
 from portal.lifecycle.notices import Ending, endings_of, notices_to_set, set_notices
 from portal.lifecycle.retiring import (
     End,
@@ -54,7 +54,6 @@ __all__ = [
     "field_of",
     "keep_time",
     "leak_reports",
-    "leaks_of",
     "notices_to_set",
     "opened_by",
     "plans_due",

@@ -89,12 +89,6 @@ def leak_reports(*, before_id: int | None = None, size: int = 50) -> Sequence[Le
     return db.session.scalars(query.options(loaded)).all()
 
 
-def leaks_of(credential: Credential) -> Sequence[LeakReport]:
-    """The reports about a credential, the newest first."""
-    query = select(LeakReport).where(LeakReport.credential_id == credential.id).order_by(LeakReport.id.desc())
-    return db.session.scalars(query).all()
-
-
 def opened_by(credential: Credential) -> Sequence[Grant]:
     """The access that a credential holds; that of its parent, if it registered itself."""
     holder = credential.parent_id or credential.id

@@ -15,7 +15,6 @@ from portal.policies.decide import (
     facts_for,
     instantly,
     look_up,
-    plan_facts,
     rule_on_ask,
 )
 from portal.policies.editing import (
@@ -36,7 +35,7 @@ from portal.policies.editing import (
     send_back,
 )
 from portal.policies.evaluate import BASE_STAGE, RuleTrace, Ruling, WholeRuling, judge
-from portal.policies.operators import NEGATIVE, Operator, operators_of
+from portal.policies.operators import Operator, operators_of
 from portal.policies.providers import PROVIDERS, Provider, read_providers
 from portal.policies.replay import PastRequest, Replay, replay, replay_team
 from portal.policies.reviewers import (
@@ -77,7 +76,6 @@ __all__ = [
     "BY_HAND",
     "GLOBAL",
     "LAST_RESORT",
-    "NEGATIVE",
     "NOT_ASKED",
     "NO_RULES",
     "POLICY_MOVES",
@@ -148,7 +146,6 @@ __all__ = [
     "name_of",
     "operators_of",
     "people_in_words",
-    "plan_facts",
     "policies_naming",
     "policy_of",
     "policy_versions",

@@ -136,10 +136,6 @@ class Registry(Mapping[str, Attribute]):
     def __len__(self) -> int:
         return len(self._by_name)
 
-    def with_attributes(self, *attributes: Attribute) -> Registry:
-        """This registry and more attributes, such as those of an installation's own providers (C125)."""
-        return Registry([*self._by_name.values(), *attributes])
-
 
 def _text(name: str, title: str, source: Source, example: str, phrase: str = "", *, any_case: bool = True) -> Attribute:
     return Attribute(name, Kind.TEXT, title, source, example, phrase, any_case=any_case)

@@ -30,13 +30,6 @@ LOWERED = {
 # --- edits -----------------------------------------------------------------------------------------------------------
 
 
-def changed_attributes(before: FactsOf, after: FactsOf) -> frozenset[str]:
-    """The attributes whose values differ."""
-    return frozenset(
-        name for name in before.keys() | after.keys() if _plain(before.get(name)) != _plain(after.get(name))
-    )
-
-
 def touched_stages(
     policies: Iterable[Policy],
     changed: frozenset[str],
@@ -56,10 +49,6 @@ def touched_stages(
                 touched.update(rule.stages)
     touched.update(key for key, template in templates.items() if changed & set(template.required_fields))
     return frozenset(touched)
-
-
-def _plain(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, list | tuple | set) else value
 
 
 # --- the nearest instant variant -------------------------------------------------------------------------------------

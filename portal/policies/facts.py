@@ -9,8 +9,7 @@ from __future__ import annotations
 import ipaddress
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -171,31 +170,4 @@ def form_facts(answers: Mapping[str, Any], asked: frozenset[str] | set[str]) -> 
             facts[name] = NOT_ASKED
         elif answers.get(name) not in (None, ""):
             facts[name] = answers[name]
-    return facts
-
-
-@dataclass(frozen=True, slots=True)
-class Provider:
-    """Where an external system's attribute comes from: how long to wait for it, and how long its answer holds."""
-
-    attribute: str
-    timeout_seconds: float = 2.0
-    holds: timedelta = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What an external system answered, and when. Whoever asks it does so before the transaction, and keeps it."""
-
-    value: Any
-    at: datetime
-
-
-def provider_facts(readings: Mapping[str, Reading], providers: list[Provider], *, now: datetime) -> dict[str, Any]:
-    """The attributes of external systems; an answer that is missing or too old is unknown (C125)."""
-    facts = {}
-    for provider in providers:
-        reading = readings.get(provider.attribute)
-        if reading is not None and timedelta(0) <= now - reading.at <= provider.holds:
-            facts[provider.attribute] = reading.value
     return facts

@@ -20,7 +20,6 @@ from portal.catalog.descriptions.references import References
 NO_LIMITS = DEFAULT
 SCHEMES_READ = 200
 SCOPES_READ = 1_000
-SCOPED = ("oauth2", "openIdConnect")
 
 
 def schemes_of(

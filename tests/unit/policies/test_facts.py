@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, Attribute, Kind, Registry, Source
+from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, Attribute, Kind, Source
 from portal.policies.evaluate import judge
 from portal.policies.facts import (
     Facts,
-    Provider,
-    Reading,
     form_facts,
-    provider_facts,
     requests_a_day,
     time_facts,
 )
@@ -158,25 +155,6 @@ def test_a_zone_that_is_not_known_leaves_the_time_unknown():
 )
 def test_a_quota_is_told_as_requests_a_day(requests, period, a_day):
     assert requests_a_day(requests, period) == a_day
-
-
-def test_an_outside_value_counts_while_it_is_fresh_and_is_unknown_after():
-    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    risk = Provider("external.risk", holds=timedelta(hours=1))
-    fresh, old, ahead = (Reading(80, now - timedelta(minutes=m)) for m in (59, 61, -5))
-
-    assert provider_facts({"external.risk": fresh}, [risk], now=now) == {"external.risk": 80}
-    for reading in (old, ahead, None):
-        readings = {"external.risk": reading} if reading else {}
-        assert provider_facts(readings, [risk], now=now) == {}
-
-
-def test_an_installation_can_have_attributes_of_its_own():
-    own = REGISTRY.with_attributes(Attribute("external.risk", Kind.NUMBER, "Risk", Source.PROVIDER, 80))
-
-    assert isinstance(own, Registry)
-    assert Facts({"external.risk": 80}, own).values == {"external.risk": 80}
-    assert Facts({"external.risk": 80}).values == {}
 
 
 def test_what_is_missing_is_stricter():
