@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from admin import policy_editor as editor
@@ -139,7 +139,7 @@ def write_json(version_id: int) -> ResponseReturnValue:
             raise BadPolicy(policies.findings_in(policy, version.product))
         _kept(version, policy.as_json(), unfinished="unfinished" in request.form)
     except BadPolicy as bad:
-        said = [Told(f.severity == "error", f.message) for f in bad.findings]
+        said = [Told(f.severity == "error", _with_its_rule(f)) for f in bad.findings]
         return _show(find(version_id), cards, findings=said, refused=True, json_text=text, status=422)
     except (Invalid, Conflict) as refusal:
         status = 409 if isinstance(refusal, Conflict) else 422
@@ -264,6 +264,20 @@ def _show(
         may_write=may_edit,
         may_activate=policies.may_activate(version, person),
     )
+
+
+def _with_its_rule(finding: Finding) -> str:
+    """A finding for those who write JSON: the rule by its key, where the message does not say the place."""
+    says_where = not finding.rule or finding.message.startswith("rules[")
+    return finding.message if says_where else f"Rule “{finding.rule}”: {finding.message}"
+
+
+def outdated(version_id: int, stale: Conflict) -> ResponseReturnValue:
+    """409: the page of a version that is not any more what was on the screen, with a word about that."""
+    flash(stale.message, "warning")
+    version = find(version_id)
+    cards, _ = _cards_with_places(version)
+    return _show(version, cards, status=409)
 
 
 def refused(version_id: int, findings: Sequence[Finding]) -> ResponseReturnValue:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
-from admin.policies import bp, find, page, refused, revision
+from admin.policies import bp, find, outdated, page, refused, revision
 from portal import policies
 from portal.accounts import Right
 from portal.db import transaction
+from portal.errors import Conflict
 from portal.policies import BadPolicy
 from portal.web import current_person, done, key_of, requires
 
@@ -23,6 +24,8 @@ def ask(version_id: int) -> ResponseReturnValue:
             policies.ask_activation(version, by=current_person(), revision=revision())
     except BadPolicy as bad:
         return refused(version_id, bad.findings)
+    except Conflict as stale:
+        return outdated(version_id, stale)
     return done(page(version), "Somebody who wrote no part of it can put it in force now, and is told by mail.")
 
 
@@ -51,6 +54,8 @@ def activate(version_id: int) -> ResponseReturnValue:
             ).label
     except BadPolicy as bad:
         return refused(version_id, bad.findings)
+    except Conflict as stale:
+        return outdated(version_id, stale)
     return done(page(version), f"{label} is in force. Requests that are submitted from now on are judged by it.")
 
 

@@ -56,7 +56,12 @@ def found_words(value: Any, attribute: Attribute | None = None) -> str:
         return joined(sorted(found_words(each, attribute) for each in value), "and") or "none"
     if isinstance(value, str) and attribute is not None:
         return attribute.word_for(value)
-    return "unlimited" if value == UNLIMITED else str(value)
+    return "unlimited" if value == UNLIMITED else _rounded(value) if isinstance(value, float) else str(value)
+
+
+def _rounded(number: float) -> str:
+    """A number that was worked out, such as a month's quota by the day, without digits that nobody reads."""
+    return str(round(number)) if abs(number) >= 100 or number.is_integer() else str(round(number, 2))
 
 
 def joined(parts: Sequence[str], word: str) -> str:

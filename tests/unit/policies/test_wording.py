@@ -94,6 +94,8 @@ def test_a_rule_is_a_sentence():
         ([], "none"),
         (UNLIMITED, "unlimited"),
         (3, "3"),
+        (66666.66666666667, "66667"),
+        (1 / 3, "0.33"),
         ("prod", "prod"),
     ],
 )
