@@ -233,8 +233,9 @@ class StageAssignee(Base):
         Index(
             "ix_stage_assignee_waits",
             "user_id",
+            "waits",
             "request_id",
-            sqlite_where=text("waits"),
+            sqlite_where=text("waits = 1"),  # as queries say it there, or SQLite passes over it
             postgresql_where=text("waits"),
         ),
     )
