@@ -101,4 +101,5 @@ def test_ended_access_stays_readable(browser, person, held):
     page = here.get(app_path(held))
 
     assert "Ended access and credentials" in page.text("main")
-    assert "This app has no access yet" in page.text("#access")
+    assert "This app has no access any more" in page.text("#access")
+    assert "ask again" in page.text("#access")
