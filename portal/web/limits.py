@@ -1,22 +1,32 @@
-"""How often something may be tried. Counters live where PORTICO_RATE_LIMIT_STORAGE says: by default in each process."""
+"""How often something may be tried. Counters live where PORTICO_RATE_LIMIT_STORAGE says: by default in each process.
+
+While a shared storage is away, each process counts for itself: nobody is kept out, and no guess goes uncounted.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
+import structlog
 from flask import Flask, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits import RateLimitItem, parse
-from limits.errors import ConfigurationError
+from limits.errors import ConfigurationError, StorageError
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
 from werkzeug.exceptions import TooManyRequests
 
 from portal.config import BadSettings, Settings
 
+log = structlog.get_logger(__name__)
 _EXTENSION = "portico_limits"
+_ANSWER_WITHIN_SECONDS = 2
 Counter = tuple[RateLimitItem, tuple[str, ...]]
+Answer = TypeVar("Answer")
 
 
 class Limits:
@@ -25,27 +35,42 @@ class Limits:
     def __init__(self, app: Flask, settings: Settings) -> None:
         self.enabled = not settings.testing
         self._limiter = _limiter(app, settings.rate_limit_storage)
+        self._spare = FixedWindowRateLimiter(MemoryStorage())
         self.sign_in = _parsed("PORTICO_SIGN_IN_LIMIT", settings.sign_in_limit)
 
     def refuse_when_spent(self, counters: Iterable[Counter]) -> None:
         """Answer 429 when one of these counters is at its end."""
         for item, names in counters if self.enabled else ():
-            if not self._limiter.limiter.test(item, *names):
+            if not self._has_room(item, names):
                 raise self._too_many(item, names)
 
     def count(self, counters: Iterable[Counter]) -> None:
         """Count one attempt; answer 429 when it is one too many."""
         for item, names in counters if self.enabled else ():
-            if not self._limiter.limiter.hit(item, *names):
+            if not self._hit(item, names):
                 raise self._too_many(item, names)
 
     def reset(self) -> None:
         """Forget all attempts."""
         self._limiter.reset()
+        self._spare.storage.reset()
+
+    def _has_room(self, item: RateLimitItem, names: tuple[str, ...]) -> bool:
+        return self._ask(lambda kept: kept.test(item, *names))
+
+    def _hit(self, item: RateLimitItem, names: tuple[str, ...]) -> bool:
+        return self._ask(lambda kept: kept.hit(item, *names))
 
     def _too_many(self, item: RateLimitItem, names: tuple[str, ...]) -> TooManyRequests:
-        wait = self._limiter.limiter.get_window_stats(item, *names).reset_time - time.time()
-        return TooManyRequests(retry_after=max(1, round(wait)))
+        ends = self._ask(lambda kept: kept.get_window_stats(item, *names).reset_time)
+        return TooManyRequests(retry_after=max(1, round(ends - time.time())))
+
+    def _ask(self, question: Callable[[RateLimiter], Answer]) -> Answer:
+        try:
+            return question(self._limiter.limiter)
+        except StorageError as error:
+            log.error("rate_limit_storage_unavailable", error=str(error)[:200])
+            return question(self._spare)
 
 
 def register_limits(app: Flask, settings: Settings) -> None:
@@ -76,8 +101,11 @@ def times(item: RateLimitItem, factor: int) -> RateLimitItem:
 
 
 def _limiter(app: Flask, storage: str) -> Limiter:
+    options: dict[str, Any] = {"wrap_exceptions": True}
+    if storage.startswith(("redis", "valkey")):
+        options |= {"socket_connect_timeout": _ANSWER_WITHIN_SECONDS, "socket_timeout": _ANSWER_WITHIN_SECONDS}
     try:
-        return Limiter(get_remote_address, app=app, storage_uri=storage)
+        return Limiter(get_remote_address, app=app, storage_uri=storage, storage_options=options)
     except ConfigurationError:
         package = "pymemcache" if storage.startswith("memcached") else "redis"
         raise BadSettings(
