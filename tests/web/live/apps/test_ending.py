@@ -102,4 +102,5 @@ def test_ended_access_stays_readable(browser, person, held):
 
     assert "Ended access and credentials" in page.text("main")
     assert "This app has no access any more" in page.text("#access")
+    assert "Revoked" in page.text("details[open]")
     assert "ask again" in page.text("#access")
