@@ -86,7 +86,8 @@ def _told(asked: AccessRequest) -> str:
     """What an approval has led to, for the reviewer who gave it."""
     if not asked.is_pending:
         return f"{asked.number} is approved: the app {asked.app.name} has its access. The requester is told by mail."
-    names = " and ".join(name for stage in asked.open_stages if (name := access.awaited(stage))) or "another answer"
+    names = " and ".join(name for stage in asked.open_stages if (name := access.awaited(stage)))
+    names = names or f"what {asked.requester.display_name} was asked"
     return f"Your approval of {asked.number} is kept. It now awaits {names}."
 
 

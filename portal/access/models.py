@@ -171,7 +171,9 @@ class AccessRequest(Base):
         if self.kind is RequestKind.BREAK_GLASS:
             return "Pending break-glass review"
         if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != "owner"):
-            return f"Pending {self.open_stages[0].what_it_gives}"
+            awaited = list(dict.fromkeys(stage.what_it_gives for stage in self.open_stages))
+            more = f" and {len(awaited) - 2} more" if len(awaited) > 2 else ""
+            return f"Pending {' and '.join(awaited[:2]) if not more else ', '.join(awaited[:2])}{more}"
         return "Pending"
 
     def move_to(self, status: RequestStatus) -> None:
