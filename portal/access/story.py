@@ -132,7 +132,8 @@ def awaited(stage: ReviewStage) -> str:
         return f"{stage.request.requester.display_name}, who was asked something"
     asked = [assignee.user.display_name for assignee in stage.active_assignees if assignee.user.active]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
-    return " or ".join(asked[:3]) + more or "an administrator"
+    nobody = "not needed any more" if _STEP_STATES[stage.state] == "skipped" else "an administrator"
+    return " or ".join(asked[:3]) + more or nobody
 
 
 def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
@@ -146,11 +147,20 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
         if _is_told(event.kind, request, inside):
             title, tone = _TITLES[event.kind]
             asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
+            stage = _stage_named(event, request)
             by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
-            words = f"{title} to {asked}" if asked else title
+            between = ": " if event.kind == EventKind.STAGE_STAFFED else " to "
+            words = f"{title}{between}{asked}{stage}" if asked else title + stage
             text = _in_words(event, request)
             told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone))
     return told[::-1]
+
+
+def _stage_named(event: AuditEvent, request: AccessRequest) -> str:
+    """Which of several stages an event is about."""
+    if event.subject_type != ReviewStage.__tablename__ or len(request.stages) < 2:
+        return ""
+    return next((f" ({stage.name})" for stage in request.stages if stage.id == event.subject_id), "")
 
 
 def _in_words(event: AuditEvent, request: AccessRequest) -> str:

@@ -7,13 +7,14 @@ import { focusWhatMatters, watchForms } from "./forms.js";
 import { placeMenus } from "./menus.js";
 import { watchErrors } from "./messages.js";
 import { prepareTables, watchTables } from "./tables.js";
-import { prepareTabs } from "./tabs.js";
+import { prepareTabs, showChosenLink } from "./tabs.js";
 import { watchThemeSwitch } from "./themes.js";
 import { localiseTimes } from "./times.js";
 
 function prepare(part) {
   localiseTimes(part);
   prepareTabs(part);
+  showChosenLink(part);
   prepareTables(part);
   prepareChoices(part);
   prepareAnswers(part);

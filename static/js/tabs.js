@@ -41,3 +41,12 @@ function build(group) {
 export function prepareTabs(part) {
   for (const group of part.querySelectorAll("[data-tabs]:not([data-ready])")) build(group);
 }
+
+// Of a row of links that is wider than the screen, the one that is chosen is in sight.
+export function showChosenLink(part) {
+  for (const link of part.querySelectorAll(".link-tabs [aria-current]")) {
+    const row = link.closest(".link-tabs");
+    const beyond = link.getBoundingClientRect().right - row.getBoundingClientRect().right;
+    if (beyond > 0) row.scrollLeft += beyond;
+  }
+}

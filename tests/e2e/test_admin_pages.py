@@ -4,8 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.e2e.looking import faults_of
+from tests.e2e.looking import NARROW, faults_of
 from tests.e2e.test_main_job import put_in_cart, submit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.appearance]
@@ -76,6 +77,14 @@ def propose_change(portico) -> None:
     """Ask for a role as where it takes a second person; this portal does not, but shows what waits."""
     environment = {**portico.environment, "PORTICO_DEMO": "1"}
     subprocess.run([sys.executable, "-c", PROPOSING], env=environment, check=True, capture_output=True)
+
+
+def test_the_chosen_one_of_many_links_is_in_sight_on_a_narrow_screen(person):
+    page = person("admin@portico.example", viewport=NARROW)
+
+    page.goto("/admin/access-use?show=left")
+
+    expect(page.get_by_role("link", name="Owner left")).to_be_in_viewport(ratio=0.95)
 
 
 @pytest.mark.parametrize("email", PAGES, ids=lambda email: email.split("@")[0])

@@ -7,7 +7,7 @@ from portal import access
 from portal.accounts import RoleName
 from portal.db import now, transaction
 from portal.events import EventKind, record
-from tests.support.builders import make_app, make_plan, make_product, make_request, make_user
+from tests.support.builders import demanding, make_app, make_plan, make_policy, make_product, make_request, make_user
 from tests.support.records import events_of
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -53,3 +53,16 @@ def test_a_list_in_the_record_reads_as_a_list(browser):
     page = browser(auditor).get(f"/admin/audit/{events_of(product)[-1].id}")
 
     assert page.text("main table tbody tr") == "tags – a, b"
+
+
+def test_stages_that_nobody_comes_to_any_more_say_so(browser):
+    owner = make_user(RoleName.API_OWNER)
+    make_user(RoleName.SECURITY_REVIEWER)
+    make_policy(demanding("owner", "security"), order=[["owner"], ["security"]])
+    asked = make_request(owner=owner)
+    with transaction():
+        access.reject(asked, by=owner, reason="No.")
+
+    page = browser(owner).get(f"/admin/access-requests/{asked.number}")
+
+    assert "not needed any more" in page.text(".steps .step-skipped")
