@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal import access
+from portal import access, policies
 from portal.access import Grant
 from portal.accounts import Right
 from portal.db import transaction
@@ -41,11 +41,13 @@ def submit(grant_id: int) -> ResponseReturnValue:
     """Ask for the plan. The policy judges the request as if the app's owner had made it; the answers are still open."""
     grant, form = _find(grant_id), PlanForm()
     wanted = key_of(form.plan.data or "")
-    plan = access.plan_change_of(grant.credential).plan_with(wanted)
+    change = access.plan_change_of(grant.credential)
+    plan = change.plan_with(wanted)
     if plan is None:
         raise Conflict("This plan cannot be had for the credential any more. Nothing was changed.")
     if not form.validate():
         return _show(grant, form, wanted, status=422)
+    policies.look_up(grant.app, change.products, str(grant.environment))
     try:
         with transaction():
             asked = access.ask_plan_change(grant.credential, plan, by=current_person(), reason=form.reason.data or "")

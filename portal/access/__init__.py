@@ -19,7 +19,7 @@ from portal.access.break_glass import (
     people_told,
     set_envelope,
 )
-from portal.access.by_program import Order, ask_for, end_request
+from portal.access.by_program import Order, ask_for, end_request, look_up
 from portal.access.cart import (
     MOST_ITEMS,
     add_to_cart,
@@ -356,6 +356,7 @@ __all__ = [
     "life_of",
     "lift_bar",
     "look_after",
+    "look_up",
     "lower_plans",
     "many",
     "mark_of",

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portal import credentials
+from portal import credentials, policies
 from portal.access.cart import MOST_ITEMS, hold_cart, listed
 from portal.access.decide import withdraw
 from portal.access.ending import revoke_access
@@ -65,6 +65,13 @@ def ask_for(
     )
     remember(key, content, [request.number for request in made], by=by)
     return made
+
+
+def look_up(order: Order, app: DeveloperApp | None, *, by: User) -> None:
+    """Ask the systems outside what a decision on this order will need: before a transaction, never within one."""
+    if policies.asks_outside() and app is not None and app.owner_id == by.id:
+        found = [find_product_by_slug(slug) for slug in dict.fromkeys(order.products[:MOST_ITEMS])]
+        policies.look_up(app, [product for product in found if product is not None], order.environment.value)
 
 
 def end_request(request: AccessRequest, *, by: User) -> AccessRequest:

@@ -52,6 +52,11 @@ class PlanChange:
     pending: AccessRequest | None = None
 
     @property
+    def products(self) -> list[ApiProduct]:
+        """What it opens."""
+        return [grant.product for grant in self.grants]
+
+    @property
     def answers(self) -> dict[str, Any]:
         """What was answered to the request forms then; of two answers the later."""
         return answers_then(self.grants)

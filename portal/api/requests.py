@@ -40,6 +40,7 @@ def create(person: User) -> Response:
         return problem(413, f"Send at most {MOST_BYTES // 1024} KiB.")
     body = _body(content)
     order, key = _order(body), request.headers.get("Idempotency-Key", "")
+    access.look_up(order, apps.find_app(_app_id(body), seen_by=person), by=person)
     with transaction():
         app = apps.find_app(_app_id(body), seen_by=person)
         if app is None or not app.is_visible_to(person):

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access, forms
+from portal import access, forms, policies
 from portal.access import CartRejected
 from portal.accounts import Right
 from portal.credentials import Credential
@@ -44,6 +44,7 @@ def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
             asking.keep_files(given, by=current_person())
     if given.refused:
         return _show(own_credential(app_id, credential_id), wanted, given, status=422)
+    policies.look_up(change.credential.app, change.products, str(change.credential.environment))
     try:
         with transaction():
             asked = access.ask_plan_change(
@@ -74,6 +75,7 @@ def _show(
     plan = change.plan_with(wanted) or (change.plans[0] if len(change.plans) == 1 else None)
     context: dict[str, Any] = {"faults": {}}
     if plan is not None:
+        policies.look_up(credential.app, change.products, str(credential.environment))
         asked = access.form_of_change(change, plan)
         given = given or Given(dict(change.answers))
         weighed = forms.weigh_answers(asked, given.raw, by=person)

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access, forms
+from portal import access, forms, policies
 from portal.access import CartRejected, Renewal
 from portal.accounts import Right
 from portal.credentials import Credential
@@ -41,6 +41,7 @@ def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
             asking.keep_files(given, by=current_person())
     if given.refused:
         return _show(own_credential(app_id, credential_id), given, status=422)
+    _look_up(renewal)
     try:
         with transaction():
             asked = access.renew(
@@ -76,6 +77,7 @@ def _show(
     renewal, person = access.renewal_of(credential, days=notice_days()), current_person()
     context: dict[str, Any] = {"foreseen": None, "asked": None, "new_fields": [], "old_fields": []}
     if renewal.items:
+        _look_up(renewal)
         asked = access.form_of_renewal(renewal)
         given = given or Given(dict(renewal.answers))
         weighed = forms.weigh_answers(asked, given.raw, by=person)
@@ -95,6 +97,12 @@ def _show(
         reason_wrong=asking.reason_faults(refused),
         **context,
     )
+
+
+def _look_up(renewal: Renewal) -> None:
+    """Ask the systems outside, as the cart does: a decision takes what they have told."""
+    credential, products = renewal.credential, [grant.product for grant in renewal.grants]
+    policies.look_up(credential.app, products, str(credential.environment))
 
 
 def _split(asked: Ask, weighed: Weighed, renewal: Renewal) -> dict[str, Any]:

@@ -161,6 +161,11 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
     return facts
 
 
+def asks_outside() -> bool:
+    """Whether there is anybody outside to ask."""
+    return bool(PROVIDERS.all)
+
+
 def look_up(app: DeveloperApp | None, products: Sequence[ApiProduct], environment: str) -> None:
     """Ask the providers what a decision on this will need. Never within a transaction, and quick when all is known."""
     if app is None or not PROVIDERS.all:
