@@ -175,7 +175,8 @@ def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
 
 
 def _samples(credential: Credential, grants: Any) -> list[tuple[str, str]]:
-    products = [grant.product for grant in grants if grant.is_live and grant.credential_id == credential.id]
+    mine = [grant for grant in grants if grant.credential_id == credential.id and grant.is_live and not grant.is_shut]
+    products = [grant.product for grant in mine]
     return credentials.samples_for(credential, current_app.config["PORTICO"].base_url, products)
 
 

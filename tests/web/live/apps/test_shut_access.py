@@ -36,6 +36,8 @@ def test_the_app_and_the_access_say_that_it_does_not_work_and_how_to_go_on(brows
     row = here.get(f"/apps/{shut.app_id}").text("#access-held")
     page = here.get(grant_page(shut)).text("main")
 
+    about = here.get(f"/apps/{shut.app_id}").soup.select_one(".credential")
+    assert "Payments" not in about.select_one("dl").text
     for text in (row, page):
         assert "Does not work" in text
         assert "(API key), and the credential is for OAuth 2.0 client credentials" in text
