@@ -215,6 +215,8 @@ def _product_page(
     page: str, product: ApiProduct, form: EndForm | RetireForm, *, problem: str = "", status: int = 200
 ) -> ResponseReturnValue:
     impact = _shown(form, product)
+    if isinstance(form, RetireForm) and impact["impact"].apps:
+        form.reason.flags.required = True
     return render(page, status=status, product=product, form=form, problem=problem, **impact)
 
 

@@ -149,6 +149,16 @@ def test_a_bad_notice_is_refused_in_words_and_kept(owner, product, fields, words
     assert now_of(product).state is ProductState.PUBLISHED
 
 
+def test_the_reason_for_a_retirement_is_called_optional_only_while_nobody_loses_access(owner, product, plan):
+    assert "Reason optional" in owner.get(f"/admin/products/{product.id}/retire").text("main form")
+
+    use(product, plan)
+
+    page = owner.get(f"/admin/products/{product.id}/retire")
+    assert "Reason optional" not in page.text("main form")
+    assert page.press("Retire now").status == 422
+
+
 def test_what_changed_since_it_was_shown_is_shown_anew_and_nothing_is_done(owner, product, plan):
     use(product, plan)
     page = owner.get(f"/admin/products/{product.id}/retire")
