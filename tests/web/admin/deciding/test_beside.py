@@ -5,38 +5,17 @@ import pytest
 from portal import access
 from portal.access import RequestStatus
 from portal.accounts import RoleName
-from portal.db import db, transaction
-from portal.events import OutboxMessage
+from portal.db import transaction
 from tests.support.builders import (
     demanding,
     make_group,
-    make_plan,
     make_policy,
-    make_product,
     make_request,
     make_user,
 )
+from tests.web.admin.deciding.pages import at, judged_by_policy, mails
 
 pytestmark = pytest.mark.usefixtures("app")
-QUEUE = "/admin/access-requests"
-
-
-@pytest.fixture
-def owner():
-    return make_user(RoleName.API_OWNER, name="Olga Owner")
-
-
-@pytest.fixture
-def asked(owner):
-    return make_request(make_user(name="Maya"), owner=owner)
-
-
-def at(request):
-    return f"{QUEUE}/{request.number}"
-
-
-def mails(kind):
-    return db.session.query(OutboxMessage).filter_by(kind=kind).all()
 
 
 # --- asking ---
@@ -156,8 +135,7 @@ def test_taking_a_stage_up_shows_the_others_and_is_given_back(browser):
     make_policy(demanding("legal"))
     one, other = make_user(name="Una"), make_user(name="Dos")
     make_group("legal", one, other)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
     page = browser(one).get(at(asked))
 
     page.press("Take it up")

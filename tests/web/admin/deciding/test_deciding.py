@@ -7,8 +7,8 @@ import pytest
 from portal import access
 from portal.access import Approval, RequestStatus, StageState
 from portal.accounts import RoleName
-from portal.db import db, now, transaction
-from portal.events import EventKind, OutboxMessage
+from portal.db import now, transaction
+from portal.events import EventKind
 from portal.web.limits import limits
 from tests.support.builders import (
     PASSWORD,
@@ -23,27 +23,9 @@ from tests.support.builders import (
 )
 from tests.support.queries import count_queries
 from tests.support.records import events_of
+from tests.web.admin.deciding.pages import QUEUE, at, judged_by_policy
 
 pytestmark = pytest.mark.usefixtures("app")
-QUEUE = "/admin/access-requests"
-
-
-@pytest.fixture
-def owner():
-    return make_user(RoleName.API_OWNER, name="Olga Owner")
-
-
-@pytest.fixture
-def asked(owner):
-    return make_request(make_user(name="Maya"), owner=owner)
-
-
-def at(request):
-    return f"{QUEUE}/{request.number}"
-
-
-def mails(kind):
-    return db.session.query(OutboxMessage).filter_by(kind=kind).all()
 
 
 # --- less than was asked ---
@@ -145,8 +127,7 @@ def test_a_task_is_marked_as_done_when_its_list_is(browser):
     make_policy(demanding("it_delivery"), order=[["it_delivery"]])
     smith = make_user()
     make_group("it-delivery", smith)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
     tasks = asked.stages[0].template["checklist"]
 
     page = browser(smith).get(at(asked))
@@ -166,8 +147,7 @@ def test_C138_a_stage_that_wants_proof_of_identity_takes_the_password(browser):
     make_policy(demanding("vault"))
     keeper = make_user()
     make_group("vault", keeper)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
     here = browser(keeper)
 
     row = here.get(QUEUE).soup.select_one(f"#request-{asked.id}")
@@ -192,8 +172,7 @@ def test_C138_guessing_the_password_there_ends_after_a_few_times(app, browser):
     make_policy(demanding("vault"))
     keeper = make_user()
     make_group("vault", keeper)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
     page = browser(keeper).get(at(asked))
     limits().enabled = True
     try:
@@ -211,8 +190,7 @@ def test_one_who_is_asked_in_two_stages_answers_each_by_itself(browser):
     both = make_user()
     make_group("legal", both)
     make_group("compliance", both)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
     legal, compliance = (next(s for s in asked.stages if s.key == key) for key in ("legal", "compliance"))
 
     page = browser(both).get(at(asked)).follow("Compliance", within="#decide")
@@ -229,8 +207,7 @@ def test_C39_the_page_tells_who_is_asked_and_how_many_have_said_yes(browser):
     make_policy(demanding("board"))
     one, other, third = make_user(name="Una"), make_user(name="Dos"), make_user(name="Tri")
     make_group("board", one, other, third)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
 
     page = browser(one).get(at(asked)).press("Approve")
     told = page.text("#stages")
@@ -263,8 +240,7 @@ def test_C18_a_stage_names_the_answers_that_it_needs_and_refuses_without_them(br
     make_policy(demanding("cost"))
     clerk = make_user()
     make_group("cost", clerk)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
 
     page = browser(clerk).get(at(asked))
     assert "Cost control cannot approve yet" in page.text("#decide")
@@ -280,8 +256,7 @@ def test_C58_a_question_concerns_the_stage_that_is_on_the_screen(browser):
     both = make_user()
     make_group("legal", both)
     make_group("compliance", both)
-    plan = make_plan(auto_approve=True)
-    asked = make_request(None, make_product(plans=[plan]), plan=plan)
+    asked = judged_by_policy()
 
     browser(both).get(at(asked)).follow("Compliance", within="#decide").press("Ask", Question="Why?")
 

@@ -10,14 +10,10 @@ from portal.db import db, now, transaction
 from portal.events import OutboxMessage
 from tests.support.builders import demanding, make_group, make_plan, make_policy, make_product, make_request, make_user
 from tests.support.queries import count_queries
+from tests.web.admin.deciding.pages import QUEUE
 
 pytestmark = pytest.mark.usefixtures("app")
-QUEUE, WORK, AWAY = "/admin/access-requests", "/admin/my-work", "/admin/delegations"
-
-
-@pytest.fixture
-def owner():
-    return make_user(RoleName.API_OWNER, name="Olga Owner")
+WORK, AWAY = "/admin/my-work", "/admin/delegations"
 
 
 def late(request, hours=1):

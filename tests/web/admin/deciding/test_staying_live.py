@@ -6,13 +6,9 @@ from portal import access
 from portal.accounts import RoleName
 from portal.db import transaction
 from tests.support.builders import demanding, make_policy, make_request, make_user
+from tests.web.admin.deciding.pages import at
 
 pytestmark = pytest.mark.usefixtures("app")
-
-
-@pytest.fixture
-def owner():
-    return make_user(RoleName.API_OWNER, name="Olga")
 
 
 @pytest.fixture
@@ -20,10 +16,6 @@ def asked(owner):
     make_policy(demanding("owner", "security"), order=[["owner", "security"]])
     make_user(RoleName.SECURITY_REVIEWER, name="Sam", email="sam@portico.example")
     return make_request(make_user(name="Maya"), owner=owner)
-
-
-def at(request):
-    return f"/admin/access-requests/{request.number}"
 
 
 def polled(page):
