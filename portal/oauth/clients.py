@@ -19,7 +19,7 @@ from portal.access import Entitlement
 from portal.catalog import AuthMethod
 from portal.credentials import KnownGateway
 from portal.oauth.assertions import ASSERTION_TYPE, client_named, entitlement_by
-from portal.oauth.failures import Failures
+from portal.oauth.failures import Failures, TryLater
 from portal.oauth.forms import OAuthForm
 
 SECRET_METHODS = ["client_secret_basic", "client_secret_post"]
@@ -38,18 +38,8 @@ class WrongClient(InvalidClientError):
         return [*OAuth2Error.get_headers(self), CHALLENGE]
 
 
-class TooManyFailures(WrongClient):
+class TooManyFailures(TryLater, WrongClient):
     """Too many wrong secrets; a right one is still let in."""
-
-    status_code = 429
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("Too many failed attempts. Wait before the next one.")
-        self.seconds = seconds
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        """The headers of the answer, with how long to wait."""
-        return [*OAuth2Error.get_headers(self), ("Retry-After", str(self.seconds))]
 
 
 @dataclass(frozen=True, slots=True)

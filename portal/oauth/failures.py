@@ -7,6 +7,7 @@ import math
 import time
 
 import structlog
+from authlib.oauth2.rfc6749 import OAuth2Error
 from limits import RateLimitItem, parse
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import storage_from_string
@@ -15,6 +16,24 @@ from limits.strategies import FixedWindowRateLimiter
 from portal.config import BadSettings
 
 log = structlog.get_logger(__name__)
+
+
+class TryLater(OAuth2Error):
+    """Too many failures from one address: an error of its kind that says how long to wait (RFC 6585, section 4).
+
+    Who proves itself is let in all the same.
+    """
+
+    status_code = 429
+    description = "Too many failed attempts. Wait before the next one."
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    def get_headers(self) -> list[tuple[str, str]]:
+        """The headers of the answer, with how long to wait; a challenge is for 401 alone."""
+        return [*OAuth2Error.get_headers(self), ("Retry-After", str(self.seconds))]
 
 
 class Failures:

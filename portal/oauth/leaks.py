@@ -27,6 +27,7 @@ from portal.db import transaction
 from portal.lifecycle import Find
 from portal.oauth import documents
 from portal.oauth.endpoints import EXTENSION, bp, server_in_use
+from portal.oauth.failures import TryLater
 from portal.oauth.server import JSON_HEADERS, Server
 from portal.web.access import public
 
@@ -59,19 +60,8 @@ class Unsigned(OAuth2Error):
         return [*OAuth2Error.get_headers(self), ("WWW-Authenticate", 'Signature realm="Portico"')]
 
 
-class TooManyUnsigned(Unsigned):
+class TooManyUnsigned(TryLater, Unsigned):
     """Too many of them from one address; a signed one is still taken."""
-
-    status_code = 429
-    description = "Too many failed attempts. Wait before the next one."
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__()
-        self.seconds = seconds
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        """The headers of the answer, with how long to wait."""
-        return [*OAuth2Error.get_headers(self), ("Retry-After", str(self.seconds))]
 
 
 @bp.post(documents.LEAKS_PATH)

@@ -18,6 +18,7 @@ from portal.errors import Conflict, NotFound
 from portal.oauth import documents
 from portal.oauth.client_metadata import GRANTS, SET_BY_US, InvalidMetadata, read_json, registration_in
 from portal.oauth.endpoints import bp, server_in_use
+from portal.oauth.failures import TryLater
 from portal.oauth.server import JSON_HEADERS
 from portal.web.access import public
 
@@ -45,19 +46,8 @@ class NoToken(WrongToken):
     challenge = 'Bearer realm="Portico"'
 
 
-class TooManyWrongTokens(WrongToken):
+class TooManyWrongTokens(TryLater, WrongToken):
     """Too many wrong tokens from one address; a right one is still taken."""
-
-    status_code = 429
-    description = "Too many failed attempts. Wait before the next one."
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__()
-        self.seconds = seconds
-
-    def get_headers(self) -> list[tuple[str, str]]:
-        """The headers of the answer, with how long to wait."""
-        return [*OAuth2Error.get_headers(self), ("Retry-After", str(self.seconds))]
 
 
 @bp.post(documents.REGISTRATION_PATH)
