@@ -71,7 +71,7 @@ from portal.access.ending import (
     revoke_credential,
     said_why,
 )
-from portal.access.entitlement import Entitlement, Opening, entitlement_for, find_entitlement
+from portal.access.entitlement import Entitlement, Opening, entitlement_for, entitlement_of_key, find_entitlement
 from portal.access.filters import (
     filters_of,
     find_filter,
@@ -316,6 +316,7 @@ __all__ = [
     "end_request",
     "ended_together",
     "entitlement_for",
+    "entitlement_of_key",
     "envelopes",
     "envelopes_for",
     "environments_for",

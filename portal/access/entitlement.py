@@ -138,6 +138,12 @@ def entitlement_for(client_id: str, secret: str) -> Entitlement | None:
     return _entitlement(rows, proof) if proof is not None else None
 
 
+def entitlement_of_key(key: str) -> Entitlement | None:
+    """What the credential with this API key opens now; None for every other text. It is two queries."""
+    client_id = credentials.client_of_key(key)
+    return entitlement_for(client_id, key) if client_id is not None else None
+
+
 def _old_hash(known: Any) -> str | None:
     """The hash of the secret before the present one, as long as that is good."""
     if known is None or known.retiring_until is None or known.retiring_until <= now():

@@ -14,7 +14,7 @@ from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import AuthMethod, Environment, Plan
 from portal.credentials.models import LIVE_STATES, Credential, CredentialState
-from portal.credentials.secret import hash_secret, new_client_id, new_secret
+from portal.credentials.secret import PREFIXES, hash_secret, new_client_id, new_secret, well_formed
 from portal.db import UtcDateTime, db, lock, now
 from portal.errors import Conflict, NotAllowed, NotFound
 from portal.events import EventKind, record
@@ -132,6 +132,18 @@ def find_credential(credential_id: int, *, app: DeveloperApp) -> Credential | No
 def find_credential_by_client_id(client_id: str) -> Credential | None:
     """The credential with this client id."""
     return db.session.scalar(select(Credential).where(Credential.client_id == client_id))
+
+
+def client_of_key(text: str) -> str | None:
+    """The client id of the API key in this text, which names none itself; None for every text that is no key of ours.
+
+    Whether the key is good now is not said: its credential may have ended, and its secret may be the old one.
+    """
+    if not text.startswith(PREFIXES[AuthMethod.API_KEY]) or not well_formed(text):
+        return None
+    known = hash_secret(text)
+    held = or_(Credential.secret_hash == known, Credential.retiring_hash == known)
+    return db.session.scalar(select(Credential.client_id).where(held, Credential.auth_method == AuthMethod.API_KEY))
 
 
 def note_use(credential_id: int, *, at: datetime, secret_hash: str | None = None) -> None:

@@ -47,11 +47,11 @@ class Credential(Base):
     environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     name: Mapped[str] = mapped_column(String(120))
     client_id: Mapped[str] = mapped_column(String(60), unique=True)
-    secret_hash: Mapped[str | None] = mapped_column(String(64))
+    secret_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     secret_hint: Mapped[str] = mapped_column(String(12), default="")
     secret_made_at: Mapped[datetime | None]
     secret_used_at: Mapped[datetime | None]
-    retiring_hash: Mapped[str | None] = mapped_column(String(64))
+    retiring_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     retiring_hint: Mapped[str] = mapped_column(String(12), default="")
     retiring_until: Mapped[datetime | None]
     retiring_used_at: Mapped[datetime | None]
@@ -100,8 +100,8 @@ class Credential(Base):
 
     @property
     def is_use_known(self) -> bool:
-        """Whether its use can be seen here. API keys go to the API itself, so that nothing is known of theirs."""
-        return self.auth_method is AuthMethod.OAUTH2
+        """Whether its use can be seen here: that of an API key is, once a gateway has asked about it."""
+        return self.auth_method is AuthMethod.OAUTH2 or self.last_used_at is not None
 
     @property
     def old_secret_is_quiet(self) -> bool:

@@ -69,8 +69,7 @@ class Find:
 def take_reports(finds: Sequence[Find], *, reporter: str) -> list[bool]:
     """Stop every secret among these texts, and say of each text whether it is one of ours.
 
-    One look at the tables for all of them. Reports are rare, and hashes of secrets have no index: with 100,000
-    credentials that look takes some hundredths of a second.
+    One look at each table for all of them.
     """
     by_hash = {credentials.hash_secret(find.token): find for find in finds if credentials.well_formed(find.token)}
     known = _reported(by_hash)

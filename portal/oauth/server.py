@@ -12,7 +12,7 @@ from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from flask import Response
 
-from portal import credentials
+from portal import access, credentials
 from portal.access import Entitlement
 from portal.credentials import SigningKeys
 from portal.db import transaction
@@ -55,7 +55,7 @@ class Grant(ClientCredentialsGrant):
 
 
 class Introspection(IntrospectionEndpoint):
-    """RFC 7662. A client sees its own tokens, a gateway everybody's; everything else is inactive, whatever it is."""
+    """RFC 7662. A client sees its own tokens, a gateway everybody's, and API keys; everything else is inactive."""
 
     def check_params(self, request: OAuthForm, _client: Client | GatewayClient) -> None:
         """Refuse a call without a token. A hint is only a hint (J6)."""
@@ -73,6 +73,8 @@ class Introspection(IntrospectionEndpoint):
         """Whether the token is good now, and for what."""
         client = self.authenticate_endpoint_client(request)
         token = self.authenticate_token(request, client)
+        if token is None and isinstance(client, GatewayClient):
+            return 200, self._of_key(request.form["token"]), JSON_HEADERS
         opened = client.opened_by(token.client_id) if token is not None else None
         if token is None or opened is None or token.is_expired() or token.is_revoked():
             return 200, {"active": False}, JSON_HEADERS
@@ -80,6 +82,15 @@ class Introspection(IntrospectionEndpoint):
             part = [opening for opening in opened.openings if opening.audience in token.audiences]
             self.server.uses.note_access(part, frozenset(token.scopes))
         return 200, tokens.described(token, opened, issuer=self.server.issuer), JSON_HEADERS
+
+    def _of_key(self, text: str) -> dict[str, Any]:
+        """What an API key opens now: gateways alone are sent such keys, and have nobody else to ask."""
+        opened = access.entitlement_of_key(text)
+        if opened is None or not opened.is_live or not opened.openings:
+            return {"active": False}
+        self.server.uses.note(opened)
+        self.server.uses.note_access(opened.openings, opened.scopes)
+        return tokens.described_key(opened, issuer=self.server.issuer)
 
 
 class Revocation(RevocationEndpoint):

@@ -159,3 +159,21 @@ def described(token: AccessToken, entitlement: Entitlement, *, issuer: str) -> d
         "jti": token.jti,
         **bound,
     }
+
+
+def described_key(entitlement: Entitlement, *, issuer: str) -> dict[str, Any]:
+    """What introspection says of an API key that is good now; ``exp`` is there if what it opens ends by itself.
+
+    The type is that of what is no access token (RFC 8693, section 2.2.1): it is not to be sent as one.
+    """
+    ends = {} if entitlement.ends_at is None else {"exp": int(entitlement.ends_at.timestamp())}
+    return {
+        "active": True,
+        "scope": " ".join(sorted(entitlement.scopes)),
+        "client_id": entitlement.client_id,
+        "token_type": "N_A",
+        "sub": entitlement.client_id,
+        "aud": list(entitlement.audiences),
+        "iss": issuer,
+        **ends,
+    }
