@@ -198,7 +198,7 @@ def submit() -> ResponseReturnValue:
     try:
         with transaction():
             made = _submit(form, given, reusable)
-            told, numbers = _told(made), [each.number for each in made]
+            told, numbers = outlook.what_became_of(made), [each.number for each in made]
     except access.CartRejected as rejected:
         return _show(form, rejected.problems, given=given, status=422)
     except Invalid as refusal:
@@ -220,7 +220,7 @@ def _submit(form: CartForm, given: Given, reusable: Sequence[Credential]) -> lis
         credential_name=form.credential_name.data or "",
         environment=Environment(form.environment.data),
         answers=given.raw,
-        form_ids=[key for text in (form.forms_seen.data or "").split(",") if (key := key_of(text))],
+        form_ids=asking.forms_seen(form.forms_seen.data or ""),
         versions=_chosen_versions(),
     )
 
@@ -299,28 +299,6 @@ def _choices_stand(form: CartForm, reusable: Sequence[Credential]) -> bool:
     if form.credential.data not in (None, "", NEW) and _credential(form, reusable) is None:
         form.credential.errors = ["This credential cannot take these products. Choose another, or a new one."]
     return not (form.environment.errors or form.app.errors or form.credential.errors)
-
-
-def _told(made: Sequence[AccessRequest]) -> str:
-    """What became of the requests, for the message on the next page."""
-    by_outlook: dict[str, list[str]] = {}
-    for each in made:
-        by_outlook.setdefault(_outlook(each), []).append(each.number)
-    return " ".join(_sentence(numbers, outlook) for outlook, numbers in by_outlook.items())
-
-
-def _sentence(numbers: Sequence[str], outlook: str) -> str:
-    if len(numbers) == 1:
-        return f"Your request {numbers[0]} has been submitted{outlook}."
-    outlook = outlook.replace(" and awaits ", " and await ", 1)
-    return f"Your requests {', '.join(numbers[:-1])} and {numbers[-1]} have been submitted{outlook}."
-
-
-def _outlook(made: AccessRequest) -> str:
-    if not made.is_pending:
-        return f" and {made.status} at once: you find the credential in the app {made.app.name}"
-    names = [access.awaited(stage) for stage in made.open_stages]
-    return f" and awaits {' and '.join(names)}" if any(names) else ""
 
 
 def _changed(message: str) -> ResponseReturnValue:

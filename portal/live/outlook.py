@@ -1,4 +1,4 @@
-"""What a cart would come to if it were submitted now, in words: who decides and why, how long that takes."""
+"""What a cart would come to if it were submitted now, in words: who decides, why, how long it takes; and what it did."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from portal import access
-from portal.access import CartItem, Outlook, Waiting
+from portal.access import AccessRequest, CartItem, Outlook, Waiting
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment
@@ -49,6 +49,14 @@ def in_words(catalogue: str, found: Outlook) -> Foreseen:
     return Foreseen(catalogue, found, _steps(found.steps), _in_words(found.waiting))
 
 
+def what_became_of(made: Sequence[AccessRequest]) -> str:
+    """What became of the requests, for the message on the next page."""
+    by_outcome: dict[str, list[str]] = {}
+    for each in made:
+        by_outcome.setdefault(_outcome(each), []).append(each.number)
+    return " ".join(_sentence(numbers, outcome) for outcome, numbers in by_outcome.items())
+
+
 def _steps(steps: Sequence[Sequence[StageSpec]]) -> tuple[dict[str, str], ...]:
     """Each step with the stages that are open side by side there, and why."""
     told = said_once([list(dict.fromkeys(b for stage in step for b in stage.becauses)) for step in steps])
@@ -84,3 +92,17 @@ def _span(time: timedelta) -> str:
             number = -(-minutes // size)
             return f"{number} {unit}{'' if number == 1 else 's'}"
     return ""
+
+
+def _sentence(numbers: Sequence[str], outcome: str) -> str:
+    if len(numbers) == 1:
+        return f"Your request {numbers[0]} has been submitted{outcome}."
+    outcome = outcome.replace(" and awaits ", " and await ", 1)
+    return f"Your requests {', '.join(numbers[:-1])} and {numbers[-1]} have been submitted{outcome}."
+
+
+def _outcome(made: AccessRequest) -> str:
+    if not made.is_pending:
+        return f" and {made.status} at once: you find the credential in the app {made.app.name}"
+    names = [access.awaited(stage) for stage in made.open_stages]
+    return f" and awaits {' and '.join(names)}" if any(names) else ""
