@@ -29,7 +29,7 @@ def block(language):
 
 @contextmanager
 def checking(portal, gateway, monkeypatch):
-    """Run the program; gives what asks it, as nginx does."""
+    """Run the program; gives what asks it, as nginx does, and the program itself."""
     for name, value in (("PORTICO_URL", portal), ("GATEWAY_ID", gateway[0]), ("GATEWAY_SECRET", gateway[1])):
         monkeypatch.setenv(name, value)
     recipe = types.ModuleType("portico_check")
@@ -50,9 +50,8 @@ def checking(portal, gateway, monkeypatch):
         call.close()
         return answer
 
-    ask.module = recipe
     try:
-        yield ask
+        yield ask, recipe
     finally:
         server.shutdown()
         thread.join(10)
@@ -70,12 +69,12 @@ def test_J8_it_lets_in_who_has_access_to_this_API_now_and_nobody_else(app, progr
     token, api = program.access_token(), program.request.products[0].audience
     scope = access.grants_of(program.request.app)[0].scopes[0]
     grant_id, owner = access.grants_of(program.request.app)[0].id, program.request.requester
-    with live_server(app) as portal, checking(portal, gateway, monkeypatch) as ask:
+    with live_server(app) as portal, checking(portal, gateway, monkeypatch) as (ask, _):
         for said in (f"Bearer {token}", f"bearer  {token}"):
             let_in = ask(said, api=api, scope=scope)
             assert (let_in.status, let_in.headers["X-Client-Id"]) == (204, program.id)
-        for said in ((), ("Basic eDp5",), (token,), ("Bearer",), (f"Bearer {token}", f"Bearer {token}")):
-            nobody = ask(*said, api=api)
+        for headers in ((), ("Basic eDp5",), (token,), ("Bearer",), (f"Bearer {token}", f"Bearer {token}")):
+            nobody = ask(*headers, api=api)
             assert (nobody.status, nobody.headers["WWW-Authenticate"]) == (401, "Bearer")
         wrong = ask(f"Bearer {token[:-2]}xx", api=api)
         assert (wrong.status, wrong.headers["WWW-Authenticate"]) == (401, 'Bearer error="invalid_token"')
@@ -89,18 +88,18 @@ def test_J8_it_lets_in_who_has_access_to_this_API_now_and_nobody_else(app, progr
 
 def test_it_lets_nobody_in_when_the_portal_does_not_answer_or_refuses_the_gateway(app, program, gateway, monkeypatch):
     token, api = program.access_token(), program.request.products[0].audience
-    with live_server(app) as portal, checking(portal, (gateway[0], "pgs_wrong"), monkeypatch) as ask:
+    with live_server(app) as portal, checking(portal, (gateway[0], "pgs_wrong"), monkeypatch) as (ask, _):
         assert ask(f"Bearer {token}", api=api).status == 503
-    with checking(portal, gateway, monkeypatch) as ask:  # by now there is nobody
+    with checking(portal, gateway, monkeypatch) as (ask, _):  # by now there is nobody
         assert ask(f"Bearer {token}", api=api).status == 503
 
 
 def test_RFC8705_3_a_bound_token_takes_the_certificate_that_it_is_bound_to(program, gateway, monkeypatch):
     api, own, other = program.request.products[0].audience, make_certificate(), make_certificate("other.example")
     claims = {"active": True, "aud": [api], "client_id": program.id}
-    with checking("http://127.0.0.1:9", gateway, monkeypatch) as ask:
+    with checking("http://127.0.0.1:9", gateway, monkeypatch) as (ask, recipe):
         claims["cnf"] = {"x5t#S256": credentials.thumbprint_of(der(own))}
-        monkeypatch.setattr(ask.module, "introspect", lambda _token: claims)
+        monkeypatch.setattr(recipe, "introspect", lambda _token: claims)
         assert ask("Bearer x", api=api, certificate=escaped(own)).status == 204
         for shown in ("", escaped(other), "nonsense"):
             assert ask("Bearer x", api=api, certificate=shown).status == 401
