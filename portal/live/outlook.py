@@ -1,4 +1,4 @@
-"""What a cart would come to if it were submitted, in words: who decides, why, how long it takes; and what it came to."""
+"""What a cart would come to if it were submitted, in words: who decides, why and by when; and what it came to."""
 
 from __future__ import annotations
 
