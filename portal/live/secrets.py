@@ -161,7 +161,7 @@ def _form_for(credential: Credential, kind: type[FlaskForm] = FlaskForm, *, type
     terms = lifecycle.terms_to_accept([credential])[credential.id]
     boxes = {
         lifecycle.field_of(one): BooleanField(
-            f"I accept the terms of use of {one.label}", [InputRequired("Tick this box to get the secret.")]
+            f"I accept the terms of use of {one.label}", [InputRequired("Tick this box to accept them.")]
         )
         for one in terms
     }

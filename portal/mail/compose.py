@@ -207,11 +207,12 @@ def _terms(request: AccessRequest) -> str:
     terms = request.terms
     quota, period = terms.get("quota") or (None, None)
     rate, seconds = terms.get("rate") or (None, None)
+    span = "second" if seconds == 1 else f"{seconds} seconds"
     days = terms.get("credential_lifetime_days")
     return "\n".join(
         (
             f"Quota: {quota:,} requests per {period}" if quota else "Quota: unlimited",
-            f"Rate limit: {rate:,} requests per {seconds} s" if rate else "Rate limit: unlimited",
+            f"Rate limit: {rate:,} requests per {span}" if rate else "Rate limit: unlimited",
             f"Credential: ends after {days} days" if days else "Credential: does not expire",
         )
     )

@@ -30,7 +30,7 @@ def lived_in(sitting):
     with sitting(CONSUMER) as page:
         for plan, app_name in (("Sandbox", "Counter"), ("Gold", "Returns desk")):
             put_in_cart(page, "Returns", plan)
-            submit(page, app_name, reason="To see the pages")
+            submit(page, app_name, reason="To see the pages" + " endlessly" + "ly" * 300)
         put_in_cart(page, "Shipments", "Gold")
 
 

@@ -24,7 +24,7 @@ REQUEST_MAILS = (
             "requester_name": "Grace Hopper",
             "requester_email": "grace@acme.example",
             "organisation": "Acme",
-            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per 1 s\nCredential: ends in a year",
+            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per second\nCredential: ends in a year",
             "reason": "We show our customers what a journey will cost.",
             "stage": "Owner",
             "because": "Gold needs the approval of an owner.",

@@ -63,7 +63,7 @@ REVIEW_MAILS = (
             "requester_name": "Grace Hopper",
             "requester_email": "grace@acme.example",
             "organisation": "Acme",
-            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per 1 s\nCredential: ends in a year",
+            "terms": "Quota: 10,000 requests per month\nRate limit: 10 requests per second\nCredential: ends in a year",
             "reason": "We show our customers what a journey will cost.",
             "stage": "Security",
             "because": "Production access is checked by security.",
