@@ -1,7 +1,7 @@
 """Access that nobody seems to need: not used for long, never used, wider than what is used, or without its owner (C78).
 
-What is used is known from tokens that were asked for and introspected. An API key is sent to the API itself, so nothing
-is said here of when it was used.
+What is used is known from tokens that were asked for and introspected. An API key is sent to the API itself, and
+no gateway need ask about it here, so nothing is said of when it was used.
 """
 
 from __future__ import annotations

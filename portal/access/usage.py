@@ -39,7 +39,7 @@ class ScopeUse(Base):
 class GrantUse:
     """How an access is used: since when not at all, and which of its scopes never were in a token.
 
-    ``is_seen`` is False for API keys, which are sent to the API itself, so that Portico does not know.
+    ``is_seen`` is False for API keys, which are sent to the API itself: no gateway need ask about them here.
     """
 
     is_seen: bool

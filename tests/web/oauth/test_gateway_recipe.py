@@ -13,8 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from portal import access, credentials
+from portal.catalog import AuthMethod
 from portal.db import db, transaction
+from tests.support.builders import make_plan, make_product
 from tests.support.certificates import make_certificate
+from tests.support.programs import make_program
 from tests.support.server import live_server
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -38,10 +41,11 @@ def checking(portal, gateway, monkeypatch):
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
 
-    def ask(*authorization, api, scope="", certificate=""):
+    def ask(*authorization, api, scope="", certificate="", keys=()):
         call = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=20)
         call.putrequest("GET", "/check")
-        for name, values in (("Authorization", authorization), ("X-Api", [api]), ("X-Needed-Scope", [scope])):
+        own = {"X-Api": [api], "X-Needed-Scope": [scope]}
+        for name, values in {"Authorization": authorization, "X-API-Key": keys, **own}.items():
             for value in values:
                 call.putheader(name, value)
         call.putheader("X-Client-Certificate", certificate)
@@ -84,6 +88,19 @@ def test_J8_it_lets_in_who_has_access_to_this_API_now_and_nobody_else(app, progr
         with transaction():
             access.suspend_access(db.session.get(access.Grant, grant_id), by=owner, reason="A key is in wrong hands.")
         assert ask(f"Bearer {token}", api=api).status == 401
+
+
+def test_J8_an_API_key_is_let_in_like_a_token(app, gateway, monkeypatch):
+    plan = make_plan(auto_approve=True)
+    program = make_program(app, make_product(plans=[plan], auth_method=AuthMethod.API_KEY), plan=plan)
+    key, api = program.secret, program.request.products[0].audience
+    with live_server(app) as portal, checking(portal, gateway, monkeypatch) as (ask, _):
+        let_in = ask(api=api, keys=[key])
+        assert (let_in.status, let_in.headers["X-Client-Id"]) == (204, program.id)
+        assert ask(api="urn:portico:api:another", keys=[key]).status == 403
+        for keys in ([key[:-1]], [key, key], [""]):
+            assert ask(api=api, keys=keys).status == 401
+        assert ask("Bearer x", api=api, keys=[key]).status == 401
 
 
 def test_it_lets_nobody_in_when_the_portal_does_not_answer_or_refuses_the_gateway(app, program, gateway, monkeypatch):
