@@ -14,6 +14,7 @@ from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
 from portal.config import BadSettings
+from portal.web.limits import options_of
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class Failures:
 
     def __init__(self, limit: RateLimitItem, storage: str) -> None:
         self._limit = limit
-        self._limiter = FixedWindowRateLimiter(storage_from_string(storage, wrap_exceptions=True))
+        self._limiter = FixedWindowRateLimiter(storage_from_string(storage, **options_of(storage)))
 
     def count(self, client_id: str, address: str) -> int:
         """Count one more failure; says how many seconds to wait when there were too many, else 0."""

@@ -100,12 +100,17 @@ def times(item: RateLimitItem, factor: int) -> RateLimitItem:
     return type(item)(item.amount * factor, item.multiples)
 
 
-def _limiter(app: Flask, storage: str) -> Limiter:
+def options_of(storage: str) -> dict[str, Any]:
+    """How a storage is used: it fails with StorageError, and soon, for somebody waits."""
     options: dict[str, Any] = {"wrap_exceptions": True}
     if storage.startswith(("redis", "valkey")):
         options |= {"socket_connect_timeout": _ANSWER_WITHIN_SECONDS, "socket_timeout": _ANSWER_WITHIN_SECONDS}
+    return options
+
+
+def _limiter(app: Flask, storage: str) -> Limiter:
     try:
-        return Limiter(get_remote_address, app=app, storage_uri=storage, storage_options=options)
+        return Limiter(get_remote_address, app=app, storage_uri=storage, storage_options=options_of(storage))
     except ConfigurationError:
         package = "pymemcache" if storage.startswith("memcached") else "redis"
         raise BadSettings(

@@ -5,6 +5,7 @@ from limits.errors import StorageError
 
 from portal.app import create_app
 from portal.config import load
+from portal.web.limits import options_of
 from tests.support.builders import PASSWORD, make_user
 
 
@@ -45,3 +46,8 @@ def test_a_storage_is_asked_for_errors_of_one_kind(tmp_path):
     app = create_app(load(testing=True, secret_key="t" * 48, instance_dir=tmp_path, database_url="sqlite://"))
 
     assert app.extensions["portico_limits"]._limiter.limiter.storage.wrap_exceptions
+
+
+def test_a_storage_that_hangs_is_not_waited_for():
+    assert options_of("redis://127.0.0.1")["socket_timeout"] == 2
+    assert "socket_timeout" not in options_of("memory://")  # it takes none
