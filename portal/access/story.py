@@ -130,7 +130,7 @@ def awaited(stage: ReviewStage) -> str:
         return "after the steps before it"
     if stage.state is StageState.PAUSED:
         return f"{stage.request.requester.display_name}, who was asked something"
-    asked = [assignee.user.display_name for assignee in stage.active_assignees if assignee.user.active]
+    asked = [each.user.display_name for each in stage.active_assignees if each.user.active and each.waits]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
     nobody = "not needed any more" if _STEP_STATES[stage.state] == "skipped" else "an administrator"
     return " or ".join(asked[:3]) + more or nobody
