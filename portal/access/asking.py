@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import load_only, selectinload
+from sqlalchemy import func, inspect, select
+from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import forms, policies
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageKind
+from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct
+from portal.catalog import ApiProduct, product_owner
 from portal.db import db
 
 
@@ -101,5 +102,13 @@ def history_of_app(
 
 def load_owners(products: Sequence[ApiProduct]) -> None:
     """Read the owners of all products at once, and not of each when it is looked at."""
-    wanted = select(ApiProduct).where(ApiProduct.id.in_([product.id for product in products]))
-    db.session.scalars(wanted.options(load_only(ApiProduct.id), selectinload(ApiProduct.owners))).all()
+    unread = [product for product in products if "owners" in inspect(product).unloaded]
+    if not unread:
+        return
+    query = select(product_owner.c.product_id, User).join(User, User.id == product_owner.c.user_id)
+    query = query.where(product_owner.c.product_id.in_([product.id for product in unread])).order_by(User.id)
+    owners: dict[int, list[User]] = defaultdict(list)
+    for product_id, person in db.session.execute(query):
+        owners[product_id].append(person)
+    for product in unread:
+        set_committed_value(product, "owners", owners[product.id])
