@@ -91,14 +91,17 @@ def terms_to_accept(held: Sequence[Credential]) -> Mapping[int, Sequence[TermsOf
 
 
 def unclaimed_to_watch(*, remind_after: timedelta, revoke_after: timedelta) -> list[tuple[int, Planned]]:
-    """The timers that are still to be set for what is ready to reveal, each with its credential."""
+    """The timers that are still to be set for what is ready to reveal, each with its credential.
+
+    None is due in the past: a timer that is long over is forgotten, and would be set anew.
+    """
     new = _unclaimed(~_has_timer(CredentialTimer.CLAIM_REMIND), ~_has_timer(CredentialTimer.CLAIM_END))
     reminded = _unclaimed(
         _has_timer(CredentialTimer.CLAIM_REMIND, TimerState.FIRED), ~_has_timer(CredentialTimer.CLAIM_END)
     )
     earliest = now() + revoke_after - remind_after
     return [
-        *[(key, Planned(CredentialTimer.CLAIM_REMIND, since + remind_after)) for key, since in new],
+        *[(key, Planned(CredentialTimer.CLAIM_REMIND, max(since + remind_after, now()))) for key, since in new],
         *[(key, Planned(CredentialTimer.CLAIM_END, max(since + revoke_after, earliest))) for key, since in reminded],
     ]
 

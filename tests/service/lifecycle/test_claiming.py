@@ -253,6 +253,18 @@ def test_where_secrets_may_wait_for_long_one_reminder_is_enough(held, clock, app
     assert stored(held).state is CredentialState.PENDING_REVEAL
 
 
+def test_what_waited_for_long_before_a_worker_came_is_reminded_of_once_and_ends(held, clock, app):
+    for day in (120, 121, 122, 128):
+        clock.move_to(MONDAY + timedelta(days=day, minutes=1))
+        for _ in range(2):
+            tick(app)
+            with transaction():
+                schedule.forget_finished(older_than=TIMERS_ARE_KEPT)
+
+    assert len(mails("unclaimed")) == 1
+    assert stored(held).state is CredentialState.REVOKED
+
+
 @pytest.mark.parametrize("days", [{"unclaimed_remind_days": 14}, {"unclaimed_revoke_days": 7}])
 def test_a_reminder_that_would_come_too_late_stops_the_start(days):
     with pytest.raises(BadSettings, match="PORTICO_UNCLAIMED_REVOKE_DAYS must be more than"):
