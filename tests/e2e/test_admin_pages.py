@@ -1,11 +1,12 @@
 """Every page of the Admin Portal: accessible in light and dark, no sideways scrolling, no complaint of the browser."""
 
-import subprocess
-import sys
-
 import pytest
 from playwright.sync_api import expect
+from sqlalchemy import create_engine, insert, select
 
+from portal.accounts import User
+from portal.db import normal_url
+from portal.proposals import ChangeKind, ProposedChange
 from tests.e2e.looking import NARROW, faults_of
 from tests.e2e.test_main_job import put_in_cart, submit
 
@@ -38,18 +39,6 @@ PAGES = {
         *["/admin/break-glass", "/admin/break-glass/*", "/admin/break-glass/new", "/admin/break-glass/new?product=1"],
     ],
 }
-PROPOSING = """
-from portal import accounts, proposals
-from portal.accounts import RoleName
-from portal.app import create_app
-from portal.config import load
-from portal.db import transaction
-
-with create_app(load()).app_context(), transaction():
-    person, by = (accounts.find_person_by_email(f"{name}@portico.example") for name in ("owner", "policies"))
-    seen = person.role_names
-    proposals.change_roles(person, {*seen, RoleName.AUDITOR}, by=by, seen=seen, four_eyes=True)
-"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -75,8 +64,19 @@ def begin_draft(sitting, email: str, path: str, button: str) -> None:
 
 def propose_change(portico) -> None:
     """Ask for a role as where it takes a second person; this portal does not, but shows what waits."""
-    environment = {**portico.environment, "PORTICO_DEMO": "1"}
-    subprocess.run([sys.executable, "-c", PROPOSING], env=environment, check=True, capture_output=True)
+    folder = portico.environment["PORTICO_INSTANCE_DIR"]
+    engine = create_engine(
+        normal_url(portico.environment["PORTICO_DATABASE_URL"] or f"sqlite:///{folder}/portico.sqlite3")
+    )
+    with engine.begin() as connection:
+        emails = ("owner@portico.example", "policies@portico.example")
+        owner, asking = (connection.scalar(select(User.id).where(User.email == email)) for email in emails)
+        wanted = {"roles": ["api_owner", "auditor"], "seen": ["api_owner"]}
+        proposed = insert(ProposedChange).values(
+            kind=ChangeKind.ROLES, user_id=owner, asked_by_id=asking, wanted=wanted
+        )
+        connection.execute(proposed)
+    engine.dispose()
 
 
 def test_the_chosen_one_of_many_links_is_in_sight_on_a_narrow_screen(person):
