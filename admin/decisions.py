@@ -10,7 +10,7 @@ from admin import request_page as page
 from admin.access_requests import row_of
 from admin.review_forms import ApproveForm, RejectForm
 from portal import access
-from portal.access import AccessRequest, Approval
+from portal.access import AccessRequest, Approval, StageState
 from portal.accounts import Right
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
@@ -86,9 +86,10 @@ def _told(asked: AccessRequest) -> str:
     """What an approval has led to, for the reviewer who gave it."""
     if not asked.is_pending:
         return f"{asked.number} is approved: the app {asked.app.name} has its access. The requester is told by mail."
-    names = " and ".join(name for stage in asked.open_stages if (name := access.awaited(stage)))
-    names = names or f"what {asked.requester.display_name} was asked"
-    return f"Your approval of {asked.number} is kept. It now awaits {names}."
+    awaited = [name for stage in asked.open_stages if (name := access.awaited(stage))]
+    if any(stage.state is StageState.PAUSED for stage in asked.stages):
+        awaited.append(f"what {asked.requester.display_name} was asked")
+    return f"Your approval of {asked.number} is kept. It now awaits {' and '.join(awaited)}."
 
 
 def _asked_again(form: FlaskForm) -> ResponseReturnValue:

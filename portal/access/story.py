@@ -148,10 +148,13 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
             title, tone = _TITLES[event.kind]
             asked = " or ".join(names.get(email, email) for email in event.after.get("asked", []))
             stage = _stage_named(event, request)
-            by, said_before = names.get(event.actor, event.actor), bool(told) and told[-1].text == event.reason
+            if event.kind == EventKind.STAGE_STAFFED and not asked:
+                continue
             between = ": " if event.kind == EventKind.STAGE_STAFFED else " to "
             words = f"{title}{between}{asked}{stage}" if asked else title + stage
             text = _in_words(event, request)
+            said_before = bool(told) and told[-1].text == text == event.reason
+            by = names.get(event.actor, event.actor)
             told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone))
     return told[::-1]
 

@@ -103,6 +103,8 @@ REQUEST_MAILS = (
             **REQUEST,
             "automatic": "",
             "comment": "Welcome. Please use the sandbox first.",
+            "conditions": "Keep the data in the EU.\nTell us before you go live.",
+            "until": "31 March 2027",
             "credential": "an OAuth client",
             "to_reveal": "yes",
             "extended": "",

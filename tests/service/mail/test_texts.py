@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import re
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from portal import access, apps, mail
-from portal.access import AccessRequest
+from portal.access import AccessRequest, Approval, Narrowing
 from portal.accounts import RoleName, User
 from portal.catalog import AuthMethod
-from portal.db import db, transaction
+from portal.db import db, now, transaction
 from portal.events import OutboxMessage
 from portal.mail import KINDS, MailTemplate, Texts
 from portal.mail.language import BadText, clean, read, write
@@ -100,6 +101,18 @@ def test_t66_an_approval_reaches_the_requester_without_a_secret(asked, owner):
     assert message.recipient == "grace@acme.example"
     golden(message, number=asked.number, app=f"/apps/{asked.app_id}")
     assert f"http://localhost/apps/{asked.app_id}" in message.payload["text"]
+
+
+def test_t66_an_approval_says_on_which_conditions_and_until_when(asked, owner):
+    until = (now() + timedelta(days=30)).date()
+    saying = Approval(conditions=["Keep it <secret>.", "Tell us first."], less=Narrowing(until=until))
+    with transaction():
+        access.approve(asked, by=owner, saying=saying)
+
+    said = the_mail("approve").payload
+    assert "On these conditions:\nKeep it <secret>.\nTell us first.\n" in said["text"]
+    assert f"The access ends after {until.day} {until:%B %Y}." in said["text"]
+    assert "Keep it &lt;secret&gt;." in said["html"]
 
 
 def test_t66_a_rejection_reaches_the_requester_with_its_reason(asked, owner):
