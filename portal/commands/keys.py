@@ -80,7 +80,7 @@ def rotate_keys(publish_hours: int, emergency: bool) -> None:
     click.echo(f"{made.id}  {made.algorithm}  {when}")
 
 
-@key_group.command("retire")
+@key_group.command("retire", context_settings={"ignore_unknown_options": True})  # an id may begin with a dash
 @click.argument("key_id")
 @click.option("--emergency", is_flag=True, help="Even while tokens need it: they end.")
 @in_application

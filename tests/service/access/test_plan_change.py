@@ -346,7 +346,8 @@ def test_the_last_use_goes_along(scene):
 def test_the_requester_hears_that_the_plan_is_another_and_the_secret_the_same(scene):
     scene.approve(scene.ask())
 
-    mail = db.session.scalars(select(OutboxMessage).where(OutboxMessage.kind == "approve")).all()[-1]
+    approvals = select(OutboxMessage).where(OutboxMessage.kind == "approve").order_by(OutboxMessage.id)
+    mail = db.session.scalars(approvals).all()[-1]
     assert mail.recipient == scene.person.email
     assert f"{scene.credential.client_id} of your app is on the plan Gold from now on" in mail.payload["text"]
     assert "Reveal" not in mail.payload["text"]

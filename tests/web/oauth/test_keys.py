@@ -98,6 +98,7 @@ def test_the_commands_say_where_each_key_stands_and_refuse_in_sentences(keys, po
         (("rotate",), "waits for its time"),
         (("retire", old), "Tokens need this key until"),
         (("retire", "unknown"), "no such signing key"),
+        (("retire", "-eunknown"), "no such signing key"),
         (("seal",), "PORTICO_ENCRYPTION_KEY is not set"),
     ):
         answer = portico(*arguments)
