@@ -67,7 +67,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class GatewayClient:
-    """A gateway that has proved itself. It may ask about the tokens of every client, and nothing else."""
+    """A gateway that has proved itself. It may ask about every client's tokens and API keys, and nothing else."""
 
     gateway: KnownGateway
 
