@@ -15,7 +15,15 @@ from sqlalchemy import delete, insert, select, update
 
 from portal.accounts import Right, RoleName, User
 from portal.catalog import fields
-from portal.catalog.models import ApiProduct, AuthMethod, Catalogue, Classification, ProductState, catalogue_product
+from portal.catalog.models import (
+    ApiProduct,
+    AuthMethod,
+    Catalogue,
+    Classification,
+    LegalBasis,
+    ProductState,
+    catalogue_product,
+)
 from portal.catalog.search import index_product
 from portal.catalog.storing import changes, locked, need, new_values, set_end, store
 from portal.db import db, now
@@ -34,6 +42,8 @@ PRODUCT_FIELDS: dict[str, fields.Check] = {
     "scopes": fields.scopes,
     "featured": fields.truth,
     "classification": fields.one_of(Classification, "Classification"),
+    "legal_basis": fields.one_of(LegalBasis, "Legal basis", optional=True),
+    "regions": fields.regions,
     "environments": fields.environments,
     "zone": fields.zone,
     "owners": fields.owners,

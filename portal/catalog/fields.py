@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from portal.accounts import RoleName, User
 from portal.catalog.models import Environment
+from portal.catalog.regions import UNION, region_code
 from portal.errors import Invalid
 
 Check = Callable[[Any, str], Any]
@@ -20,6 +21,7 @@ SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")  # RFC 6749, section 3.3
 UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 LINE_UNWANTED = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 LARGEST = 2_147_483_647
+MOST_REGIONS = 40
 PERIODS = ("second", "minute", "hour", "day", "week", "month", "year")
 
 
@@ -96,10 +98,12 @@ def is_web_address(text: str) -> bool:
     )
 
 
-def one_of(kind: Callable[[Any], Thing], label: str) -> Check:
-    """A word of a StrEnum."""
+def one_of(kind: Callable[[Any], Thing], label: str, *, optional: bool = False) -> Check:
+    """A word of a StrEnum; None where nothing need be said and nothing is."""
 
-    def check(value: Any, field: str) -> Thing:
+    def check(value: Any, field: str) -> Thing | None:
+        if optional and value in (None, ""):
+            return None
         try:
             return kind(value)
         except ValueError:
@@ -180,6 +184,17 @@ def environments(value: Any, field: str) -> list[str]:
     if not named <= set(Environment):
         raise Invalid("Choose from the environments that are offered.", field=field)
     return [each.value for each in Environment if each in named]
+
+
+def regions(value: Any, field: str) -> list[str]:
+    """Countries by code or name, and the union; each code once, the union first and then by the alphabet."""
+    try:
+        codes = {region_code(_text(word, "A region", field)) for word in _listed(value, field)}
+    except ValueError as unknown:
+        raise Invalid(str(unknown), field=field) from None
+    if len(codes) > MOST_REGIONS:
+        raise Invalid(f"At most {MOST_REGIONS} regions can be named.", field=field)
+    return sorted(codes, key=lambda code: (code != UNION, code))
 
 
 def zone(value: Any, field: str) -> str:

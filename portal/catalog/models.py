@@ -10,6 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Te
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from portal.accounts import User
+from portal.catalog.regions import leaves_eea
 from portal.db import Base, key, now, pk, words
 from portal.errors import Conflict
 
@@ -64,6 +65,26 @@ class Classification(StrEnum):
     INTERNAL = "internal"
     CONFIDENTIAL = "confidential"
     RESTRICTED = "restricted"
+
+
+class LegalBasis(StrEnum):
+    """Why personal data behind a product may be processed (GDPR, article 6(1)(a) to (f)), or that there is none."""
+
+    NOT_PERSONAL = "not_personal"
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
+
+    @property
+    def label(self) -> str:
+        """The basis as people read it, with the letter by which the article names it."""
+        if self is LegalBasis.NOT_PERSONAL:
+            return "Not personal data"
+        letter = "abcdef"[list(LegalBasis).index(self) - 1]
+        return f"{self.value.replace('_', ' ').capitalize()} (GDPR art. 6(1)({letter}))"
 
 
 class Environment(StrEnum):
@@ -131,6 +152,8 @@ class ApiProduct(Base):
     state: Mapped[ProductState] = mapped_column(words(ProductState), default=ProductState.DRAFT)
     featured: Mapped[bool] = mapped_column(default=False)
     classification: Mapped[Classification] = mapped_column(words(Classification), default=Classification.INTERNAL)
+    legal_basis: Mapped[LegalBasis | None] = mapped_column(words(LegalBasis))
+    regions: Mapped[list[str]] = mapped_column(default=list)
     environments: Mapped[list[str]] = mapped_column(default=lambda: [e.value for e in Environment])
     zone: Mapped[str] = mapped_column(String(60), default="UTC")
     retires_on: Mapped[date | None]
@@ -183,6 +206,11 @@ class ApiProduct(Base):
     def scope_names(self) -> list[str]:
         """The names of the scopes this product knows."""
         return [str(scope["name"]) for scope in self.scopes]
+
+    @property
+    def leaves_eea(self) -> bool:
+        """Whether its data is kept or processed outside the European Economic Area, as far as is stated."""
+        return leaves_eea(self.regions)
 
     @property
     def is_open(self) -> bool:
