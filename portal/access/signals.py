@@ -18,7 +18,7 @@ from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.queries import requests_numbered
 from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Classification
+from portal.catalog import DELICATE, ApiProduct, is_sensitive_scope
 from portal.db import db, now
 
 LOOKED_BACK = timedelta(days=90)
@@ -26,8 +26,6 @@ YOUNG_ACCOUNT = timedelta(days=7)
 LOOKED_AT = 200
 SHOWN = 5
 NIGHT_ENDS, NIGHT_STARTS = 6, 22
-DELICATE = frozenset({Classification.CONFIDENTIAL, Classification.RESTRICTED})
-_MARKS = ("sensitive", "personal data", "pii")
 _SAID_NO = (RequestStatus.REJECTED, RequestStatus.DENIED)
 _ANSWERED = (RequestStatus.APPROVED, *_SAID_NO)
 
@@ -100,14 +98,8 @@ def _delicacy(request: AccessRequest) -> Iterator[Signal]:
     for item in request.standing_items:
         if item.product.classification in DELICATE:
             yield Signal(f"{item.product.name} is {item.product.classification.value}.")
-        if marked := [name for name in item.granted_scopes if _is_marked(name, item.product)]:
+        if marked := [name for name in item.granted_scopes if is_sensitive_scope(item.product, name)]:
             yield Signal(f"Sensitive scopes of {item.product.name}: {', '.join(marked)}.")
-
-
-def _is_marked(name: str, product: ApiProduct) -> bool:
-    """Whether the product's own words call this scope sensitive: in its description, or by ``pii`` in its name."""
-    described = next((str(scope.get("description", "")) for scope in product.scopes if scope["name"] == name), "")
-    return any(mark in described.lower() for mark in _MARKS) or "pii" in name.lower().replace("-", ":").split(":")
 
 
 def _hour(request: AccessRequest) -> Iterator[Signal]:

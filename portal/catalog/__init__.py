@@ -3,6 +3,7 @@
 from portal.catalog.api_versions import ApiVersion, choosable, chosen_versions, end_version, versions_of
 from portal.catalog.browsing import EMPTY_SHELF, Shelf, Tile, browse, categories, featured
 from portal.catalog.catalogues import change_catalogue, create_catalogue, delete_catalogue
+from portal.catalog.data_protection import DELICATE, is_sensitive_scope, missed_by_reviewers, unstated
 from portal.catalog.descriptions import Refused
 from portal.catalog.documents import (
     ReadDescription,
@@ -71,6 +72,7 @@ from portal.catalog.reading import (
     plans_for,
     products_page,
 )
+from portal.catalog.regions import REGIONS, in_words
 from portal.catalog.search import index_product, rebuild_index
 from portal.catalog.terms_of_use import (
     TermsOfUse,
@@ -81,10 +83,12 @@ from portal.catalog.terms_of_use import (
 )
 
 __all__ = [
+    "DELICATE",
     "EMPTY_SHELF",
     "OPEN_PRODUCT_STATES",
     "PERIODS",
     "PRODUCT_MOVES",
+    "REGIONS",
     "ApiDescription",
     "ApiOperation",
     "ApiProduct",
@@ -139,8 +143,11 @@ __all__ = [
     "holdings",
     "ids_in",
     "import_description",
+    "in_words",
     "index_product",
+    "is_sensitive_scope",
     "may_edit_product",
+    "missed_by_reviewers",
     "newest_terms",
     "newest_terms_of",
     "offers_for",
@@ -167,6 +174,7 @@ __all__ = [
     "set_product_end",
     "summary_of",
     "terms_versions",
+    "unstated",
     "versions_of",
     "viewer_json_of",
 ]

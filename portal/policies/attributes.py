@@ -35,7 +35,9 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "product.auth_method": _METHOD_WORDS,
     "auth_method": _METHOD_WORDS,
     "requester.roles": {"api_owner": "API owner"},
+    "product.legal_basis": {"not_personal": "not personal data"},
 }
+_CODES = frozenset({"product.regions", "network.country"})  # of countries: compared in any case, said in capitals
 
 
 class Kind(StrEnum):
@@ -101,6 +103,8 @@ class Attribute:
         known = _WORDS.get(self.name, {})
         if value in known:
             return known[value]
+        if self.name in _CODES:
+            return value.upper()
         return value.replace("_", " ") if self.kind is Kind.CHOICE or self.name in _WORDS else value
 
     @property
@@ -207,6 +211,32 @@ REGISTRY = Registry(
             "internal",
             "confidential",
             "restricted",
+        ),
+        _choice(
+            "product.legal_basis",
+            "Legal basis of the product's data",
+            Source.PRODUCT,
+            "not_personal",
+            "consent",
+            "contract",
+            "legal_obligation",
+            "vital_interests",
+            "public_task",
+            "legitimate_interests",
+        ),
+        _set(
+            "product.regions",
+            "Regions of the product's data",
+            Source.PRODUCT,
+            "CH",
+            phrase="the product's regions",
+            any_case=True,
+        ),
+        _yes_no(
+            "product.leaves_eea",
+            "Data outside the European Economic Area",
+            Source.PRODUCT,
+            "the product's data is kept or processed outside the EEA",
         ),
         _choice("product.lifecycle", "Lifecycle of the product", Source.PRODUCT, "published", "deprecated"),
         _choice("product.auth_method", "Authentication that the product uses", Source.PRODUCT, *_METHODS),

@@ -140,6 +140,7 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
         "product.category": product.category,
         "product.tags": list(product.tags),
         "product.classification": product.classification.value,
+        **data_facts(product),
         "product.lifecycle": product.state.value,
         "product.auth_method": product.auth_method.value,
         **plan_facts(plan),
@@ -190,6 +191,15 @@ def instantly(ask: Ask, plans: Sequence[Plan] = ()) -> str:
     others = {plan.display_name: plan_facts(plan) for plan in plans if plan.id != ask.plan.id}
     changes = possible_changes(facts, [force.policy, *force.teams.values()], environments=environments, plans=others)
     return variant_sentence(instant_variants(is_automatic, facts, changes))
+
+
+def data_facts(product: ApiProduct) -> dict[str, Any]:
+    """What a product says of the law and the places of its data; what it does not state is unknown, and so stricter."""
+    return {
+        "product.legal_basis": product.legal_basis.value if product.legal_basis is not None else None,
+        "product.regions": list(product.regions) or None,
+        "product.leaves_eea": product.leaves_eea if product.regions else None,
+    }
 
 
 def plan_facts(plan: Plan) -> dict[str, Any]:

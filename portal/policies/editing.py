@@ -109,6 +109,8 @@ def _known(policy: Policy) -> dict[str, list[str]]:
         known["product.slug"] = list(db.session.scalars(select(ApiProduct.slug)))
     if "product.category" in reads:
         known["product.category"] = list(catalog.categories())
+    if "product.regions" in reads:
+        known["product.regions"] = list(catalog.REGIONS)
     if "plan.slug" in reads:
         known["plan.slug"] = [plan.slug for plan in catalog.plans()]
     return known
