@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 
@@ -16,9 +17,10 @@ from portal.accounts.models import User
 from portal.accounts.sessions import end_sessions
 from portal.db import db, lock, now
 from portal.errors import NotAllowed
-from portal.events import Draft, EventKind, enqueue, record
+from portal.events import Draft, EventKind, enqueue, latest_events, record
 
 ACCOUNT_MAIL = "account."  # how the kinds of these mails begin; who finds one must not read the link in it
+SAME_REFUSAL, MOST_REFUSALS = timedelta(hours=1), 30
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,19 @@ def refuse_sign_in(person: User | None, *, reason: str = "") -> None:
     record(EventKind.SIGN_IN_FAILED, subject=person or _Somebody(), by=None, reason=reason)
 
 
-def refuse_decision(person: User, *, address: str) -> None:
-    """Record that this person tried to decide what is not theirs to decide (C27)."""
+def refuse_decision(person: User, *, address: str) -> bool:
+    """Record that this person tried to decide what is not theirs to decide (C27); says whether it was.
+
+    Once an hour for an address, and at most ``MOST_REFUSALS`` times for a person: whoever tries again and again must
+    not fill a record that nobody can empty.
+    """
+    lock(User, person.id)  # of two tries at once, the second finds the first
+    since = now() - SAME_REFUSAL
+    lately = latest_events(EventKind.DECISION_REFUSED, person, since=since, size=MOST_REFUSALS)
+    if len(lately) == MOST_REFUSALS or address in {event.after.get("address") for event in lately}:
+        return False
     record(EventKind.DECISION_REFUSED, subject=person, by=person, after={"address": address})
+    return True
 
 
 def sign_out(person: User) -> None:

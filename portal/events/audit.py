@@ -143,6 +143,15 @@ def last_event(kind: EventKind, subject: Any) -> AuditEvent | None:
     return db.session.scalars(mine.order_by(AuditEvent.id.desc()).limit(1)).one_or_none()
 
 
+def latest_events(kind: EventKind, subject: Any, *, since: datetime, size: int) -> Sequence[AuditEvent]:
+    """The newest events of this kind about this stored object, at most ``size``, none older than ``since``."""
+    mine = select(AuditEvent).where(
+        AuditEvent.subject_type == subject.__tablename__, AuditEvent.subject_id == subject.id, AuditEvent.kind == kind
+    )
+    newest = mine.where(AuditEvent.occurred_at > since).order_by(AuditEvent.id.desc()).limit(size)
+    return db.session.scalars(newest).all()
+
+
 def _kinds_of(word: str) -> list[EventKind]:
     return [k for k in EventKind if k.value.split(".")[0] == word]
 
