@@ -156,6 +156,7 @@ def index() -> ResponseReturnValue:
                 "template": template,
                 "people": people_in_words(template),
                 "staffed": anybody_for(template),
+                "missing": policies.shortage_of(template),
                 "shipped": template.key in SHIPPED_STAGES,
                 "named_by": policies.policies_naming(template.key),
             }
@@ -245,6 +246,7 @@ def _show(template: StageTemplate, form: StageForm, *, status: int = 200) -> Res
         is_shipped=template.key in SHIPPED_STAGES,
         row=policies.stage_row(template.key),
         staffed=anybody_for(template),
+        missing=policies.shortage_of(template),
         named_by=policies.policies_naming(template.key),
         may_edit=current_person().may(Right.EDIT_POLICIES),
     )

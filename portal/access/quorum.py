@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from portal.access.review import ReviewStage, Verdict
-from portal.policies import name_of
+from portal.policies import fill_seats, name_of, source_in_words
 
 
 def needed(stage: ReviewStage) -> int:
@@ -27,9 +29,18 @@ def is_met(stage: ReviewStage) -> bool:
     return _enough(stage, _yes(stage))
 
 
-def can_be_met(stage: ReviewStage, more: set[int]) -> bool:
-    """Whether the stage would have the yeses that it needs if these people gave theirs as well."""
-    return _enough(stage, _yes(stage) | more)
+def shortage(stage: ReviewStage, more: Collection[int]) -> str:
+    """What the stage lacks when only these people can still say yes, in a sentence; empty when that is enough."""
+    able = _yes(stage) | set(more)
+    if _enough(stage, able):
+        return ""
+    if stage.template.get("quorum", {}).get("mode") == "per_group":
+        via = [a.via.split("|") for a in stage.assignees if a.user_id in able]
+        for source in stage.template.get("sources", ()):
+            if not any(name_of(source) in each for each in via):
+                return f"Somebody of {source_in_words(source)} has to approve, and nobody of it can."
+        return f"{needed(stage)} people of different groups have to approve, and there are too few."
+    return f"{needed(stage)} approvals are needed, and only {len(more)} more can be given."
 
 
 def _enough(stage: ReviewStage, yes: set[int]) -> bool:
@@ -48,18 +59,7 @@ def _yes(stage: ReviewStage) -> set[int]:
 
 
 def _fills_groups(stage: ReviewStage, yes: set[int], each: int) -> bool:
-    """Whether every group has its yeses when nobody counts for two: a maximum matching of people and seats."""
+    """Whether every group has its yeses when nobody counts for two."""
     in_groups = {a.user_id: a.via.split("|") for a in stage.assignees}
     seats = [(name_of(source), number) for source in stage.template.get("sources", ()) for number in range(each)]
-    taken: dict[tuple[str, int], int] = {}
-
-    def seat(person: int, tried: set[tuple[str, int]]) -> bool:
-        for place in seats:
-            if place[0] in in_groups.get(person, ()) and place not in tried:
-                tried.add(place)
-                if place not in taken or seat(taken[place], tried):
-                    taken[place] = person
-                    return True
-        return False
-
-    return sum(seat(person, set()) for person in sorted(yes)) >= len(seats)
+    return fill_seats(seats, {person: in_groups.get(person, ()) for person in yes}) >= len(seats)

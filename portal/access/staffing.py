@@ -205,6 +205,4 @@ def _trouble(stage: ReviewStage) -> str:
     can = able(stage)
     if not can:
         return "Nobody is left who may answer."
-    if not quorum.can_be_met(stage, {assignee.user_id for assignee in can}):
-        return f"{quorum.needed(stage)} approvals are needed, and only {len(can)} more can be given."
-    return ""
+    return quorum.shortage(stage, {assignee.user_id for assignee in can})

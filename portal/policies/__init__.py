@@ -52,8 +52,9 @@ from portal.policies.reviewers import (
     still_holds,
 )
 from portal.policies.rules import NO_RULES, Outcome, Policy, Rule
+from portal.policies.seats import fill_seats
 from portal.policies.shipped import ShippedPolicy, shipped_policies
-from portal.policies.staffable import anybody_for, people_in_words, source_in_words
+from portal.policies.staffable import anybody_for, people_in_words, shortage_of, source_in_words
 from portal.policies.stage_editing import policies_naming, remove_stage, save_stage, stage_row, unstaffed_stages
 from portal.policies.stages import SHIPPED_STAGES, OnTimeout, Quorum, QuorumMode, StageTemplate, TemplateKind, Times
 from portal.policies.versions import (
@@ -132,6 +133,7 @@ __all__ = [
     "escalation_for",
     "explain",
     "facts_for",
+    "fill_seats",
     "find_version",
     "findings_in",
     "found_words",
@@ -162,6 +164,7 @@ __all__ = [
     "second_persons",
     "send_back",
     "shipped_policies",
+    "shortage_of",
     "source_in_words",
     "staff_for",
     "stage_row",

@@ -11,7 +11,7 @@ from portal.policies.attributes import NOT_ASKED, REGISTRY, Registry
 from portal.policies.conditions import ALWAYS, Broken, Leaf, Node, Not, Truth
 from portal.policies.operators import NEGATIVE
 from portal.policies.rules import Outcome, Policy, Rule
-from portal.policies.stages import SHIPPED_STAGES, StageTemplate
+from portal.policies.stages import SHIPPED_STAGES, QuorumMode, StageTemplate
 from portal.policies.worlds import TooMany, worlds
 
 MOST_TRIALS = 1_000_000
@@ -99,11 +99,17 @@ def _stages(policy: Policy, around: Surroundings) -> Iterator[Finding]:
             if key not in templates:
                 yield _error(rule.key, f"There is no stage '{key}'.")
             elif around.can_staff is not None and not around.can_staff(key):
-                name = templates[key].name
-                yield _error(rule.key, f"Nobody can answer the stage {name}: no source of it has an active person.")
+                yield _error(rule.key, _unanswerable(templates[key]))
     for key in (key for step in policy.order for key in step):
         if key not in templates:
             yield _error("", f"The order names a stage '{key}' that there is not.")
+
+
+def _unanswerable(template: StageTemplate) -> str:
+    by_source = template.quorum.mode is QuorumMode.PER_GROUP and len(template.sources) > 1
+    if by_source:
+        return f"{template.name} needs somebody of each source, and one of them has no active person."
+    return f"Nobody can answer the stage {template.name}: no source of it has an active person."
 
 
 # --- conditions that say nothing -------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
 from portal.policies.evaluate import BASE_STAGE
 from portal.policies.rules import Policy
-from portal.policies.staffable import anybody_for
+from portal.policies.staffable import anybody_for, shortage_of
 from portal.policies.stages import KEY, SHIPPED_STAGES, StageTemplate
 from portal.policies.versions import PolicyState, PolicyVersion, StageTemplateRow, stage_templates
 
@@ -36,13 +36,16 @@ def policies_naming(key: str) -> list[PolicyVersion]:
     return [version for version in live if key in Policy.from_json(version.rules).stage_keys]
 
 
-def unstaffed_stages() -> dict[str, StageTemplate]:
-    """The stages that a policy in force may ask for and that nobody of their own sources could answer now (C122)."""
+def unstaffed_stages() -> dict[str, tuple[StageTemplate, str]]:
+    """The stages that a policy in force may ask for and that their own people could not bring to an end now (C122).
+
+    Each with what is missing.
+    """
     templates, wanted = stage_templates(), {BASE_STAGE}
     for version in db.session.scalars(select(PolicyVersion).where(PolicyVersion.state == PolicyState.ACTIVE)):
         wanted |= Policy.from_json(version.rules).stage_keys
-    found = {key: templates[key] for key in sorted(wanted) if key in templates}
-    return {key: template for key, template in found.items() if not anybody_for(template)}
+    found = {key: (templates[key], shortage_of(templates[key])) for key in sorted(wanted) if key in templates}
+    return {key: (template, missing) for key, (template, missing) in found.items() if missing}
 
 
 def save_stage(values: Mapping[str, Any], *, by: User, revision: int = 0) -> StageTemplate:
@@ -58,7 +61,7 @@ def save_stage(values: Mapping[str, Any], *, by: User, revision: int = 0) -> Sta
     template = _read(values, before)
     if not anybody_for(template) and (naming := policies_naming(key) or key == BASE_STAGE):
         who = naming[0].label if isinstance(naming, list) else "Every policy"
-        message = f"Nobody could answer {template.name} then, and {who} asks for it. Name somebody first."
+        message = f"{template.name} could not be answered then, and {who} asks for it. {shortage_of(template)}"
         raise Invalid(message, field="sources")
     row = stage_row(key)
     if row is not None:

@@ -10,10 +10,11 @@ from portal.access import AccessRequest, ReviewStage, StageState
 from portal.accounts import RoleName, User
 from portal.db import db, transaction
 from portal.events import AuditEvent, EventKind, OutboxMessage
-from tests.support.builders import make_plan, make_product, make_request, make_user
+from tests.support.builders import make_group, make_plan, make_product, make_request, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
 MONDAY = datetime(2026, 11, 16, 9, tzinfo=UTC)
+BY_GROUP = [{"kind": "group", "key": "legal"}, {"kind": "group", "key": "architects"}]
 
 
 def close_account(person: User) -> None:
@@ -108,15 +109,52 @@ def test_a_group_without_members_among_several_is_filled_by_an_administrator():
         group = accounts.add_group("legal", name="Legal", by=None)
         accounts.join_group(group, db.session.get(User, lawyer.id), by=None)
     request = make_request()
-    sources = [{"kind": "group", "key": "legal"}, {"kind": "group", "key": "architects"}]
 
-    staff_by(request, sources, {"n": 1, "mode": "per_group"})
+    staff_by(request, BY_GROUP, {"n": 1, "mode": "per_group"})
 
     assert turn(request).alarm == ""
     for person in (lawyer, admin):
         with transaction():
             access.approve(db.session.get(AccessRequest, request.id), by=db.session.get(User, person.id))
     assert db.session.get(AccessRequest, request.id).status == "approved"
+
+
+def test_a_group_without_members_among_several_is_named_when_nobody_else_can_fill_it():
+    lawyers = [make_user() for _ in range(3)]
+    make_group("legal", *lawyers)
+    architects = make_group("architects")
+    request = make_request()
+
+    staff_by(request, BY_GROUP, {"n": 1, "mode": "per_group"})
+
+    assert turn(request).alarm == "Somebody of the group architects has to approve, and nobody of it can."
+    assert access.count_alarms() == 1
+
+    architect = make_user()
+    with transaction():
+        accounts.set_members(architects, [db.session.get(User, architect.id)], by=None)
+        access.restaff_for(group="architects")
+    assert turn(request).alarm == ""
+    for person in (lawyers[0], architect):
+        with transaction():
+            access.approve(db.session.get(AccessRequest, request.id), by=db.session.get(User, person.id))
+    assert db.session.get(AccessRequest, request.id).status == "approved"
+
+
+def test_an_open_stage_whose_group_loses_its_last_member_is_an_alarm():
+    lawyer, architect = make_user(), make_user()
+    make_group("legal", lawyer)
+    architects = make_group("architects", architect)
+    request = make_request()
+    staff_by(request, BY_GROUP, {"n": 1, "mode": "per_group"})
+    assert turn(request).alarm == ""
+
+    with transaction():
+        accounts.set_members(architects, [], by=None)
+        access.restaff_for(group="architects")
+
+    assert "group architects" in turn(request).alarm
+    assert access.count_alarms() == 1
 
 
 def test_a_question_waits_for_the_requester_unless_they_have_gone():

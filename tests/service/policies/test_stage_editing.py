@@ -2,11 +2,12 @@
 
 import pytest
 
-from portal import policies
+from portal import accounts, policies
 from portal.accounts import RoleName
 from portal.catalog import Environment
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
+from portal.policies import BadPolicy
 from tests.service.policies.drafts import a_rule, activated
 from tests.support.builders import make_group, make_request, make_user
 
@@ -67,8 +68,60 @@ def test_C122_nobody_is_taken_from_a_stage_that_is_asked_for(admin):
     save(PRIVACY, admin)
     activated(a_rule("personal-data", "privacy"))
 
-    with pytest.raises(Invalid, match="Nobody could answer"):
+    with pytest.raises(Invalid, match="could not be answered"):
         save({"key": "privacy", "sources": [{"kind": "group", "key": "empty"}]}, admin, revision=1)
+
+
+def by_source(*groups, n=1):
+    sources = [{"kind": "group", "key": group} for group in groups]
+    return {**PRIVACY, "sources": sources, "quorum": {"n": n, "mode": "per_group"}}
+
+
+def test_C122_a_stage_that_counts_by_source_needs_somebody_of_each(admin):
+    one, other = make_user(), make_user()
+    make_group("privacy", one)
+    empty = make_group("empty")
+    save(by_source("privacy", "empty"), admin)
+
+    assert not policies.anybody_for(policies.stage_templates()["privacy"])
+    with pytest.raises(BadPolicy, match="Privacy needs somebody of each source"):
+        activated(a_rule("personal-data", "privacy"))
+
+    with transaction():
+        accounts.set_members(empty, [other], by=None)
+    activated(a_rule("personal-data", "privacy"))
+    assert not policies.unstaffed_stages()
+    make_group("nothing")
+    with pytest.raises(Invalid, match="nobody of the group nothing may decide"):
+        save(by_source("privacy", "nothing"), admin, revision=1)
+
+    with transaction():
+        other.active = False
+    ((template, missing),) = policies.unstaffed_stages().values()
+    assert template.key == "privacy"
+    assert missing == "It needs somebody of each source, and nobody of the group empty may decide."
+
+
+@pytest.mark.parametrize(
+    ("values", "missing"),
+    [
+        (by_source("both", "one"), ""),
+        (by_source("one", "same"), "nobody counts for two: there are too few people in all"),
+        (by_source("both", "one", n=2), "2 people of each source, and only 1 person of the group one may decide"),
+        ({**by_source("one", "same"), "quorum": {"n": 2}}, "It needs 2 approvals, and 1 person can give one."),
+        ({**by_source("one", "both"), "quorum": {"n": 2}}, ""),
+        ({**by_source("one"), "sources": [{"kind": "sponsor"}]}, ""),
+        ({**by_source("none"), "quorum": {"mode": "all"}}, "None of its own people is active and may decide."),
+    ],
+)
+def test_C122_too_few_people_are_told(admin, values, missing):
+    person, other = make_user(), make_user()
+    for key, members in {"one": [person], "same": [person], "both": [person, other], "none": []}.items():
+        make_group(key, *members)
+
+    told = policies.shortage_of(save(values, admin))
+
+    assert missing in told if missing else not told
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,6 @@ def test_stages_that_nobody_can_answer_are_flagged(browser, admin, security):
 
     page = browser(admin).get("/admin/policies")
 
-    assert "Nobody can answer a stage" in page.text("main")
+    assert "A stage has too few people" in page.text("main")
     assert "Nobody at present" in browser(admin).get("/admin/stages").text("#stage-security")
     assert version.state is PolicyState.ACTIVE
