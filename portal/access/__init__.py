@@ -60,6 +60,7 @@ from portal.access.delegations import (
     stands_in_for,
 )
 from portal.access.digest import DigestItem, digest_for, digests_due, leads, plan_digests, send_digest
+from portal.access.earlier import Earlier, answers_now, earlier_answers, good_answers
 from portal.access.ending import (
     delete_app,
     end_credential,
@@ -78,7 +79,7 @@ from portal.access.filters import (
     forget_filter,
     save_filter,
 )
-from portal.access.form import form_again, form_of
+from portal.access.form import form_again, form_of, reviews_named
 from portal.access.handing_over import former_owner, secrets_known_since, transfer_app
 from portal.access.hands import (
     add_stage,
@@ -138,6 +139,7 @@ from portal.access.queries import (
     earlier_requests,
     find_request,
     has_asked,
+    numbers_seen,
     oldest_waiting_for,
     own_counts_by_status,
     queue,
@@ -201,6 +203,13 @@ from portal.access.rules import (
 from portal.access.signals import signals_of, similar_decisions
 from portal.access.staffing import restaff
 from portal.access.standing import Standing, conditions_of, mark_of, standings_of
+from portal.access.stated import (
+    Statement,
+    seen_by_reviewer,
+    stated_when_approved,
+    statements_of,
+    weighs_data,
+)
 from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.suspending import may_resume, resume_access, suspend_access
@@ -233,6 +242,7 @@ __all__ = [
     "Clarification",
     "Delegation",
     "DigestItem",
+    "Earlier",
     "Entitlement",
     "Entry",
     "Envelope",
@@ -263,6 +273,7 @@ __all__ = [
     "StageKind",
     "StageState",
     "Standing",
+    "Statement",
     "Step",
     "Trial",
     "Turn",
@@ -277,6 +288,7 @@ __all__ = [
     "alarms",
     "allowance_left",
     "answer",
+    "answers_now",
     "approve",
     "approve_many",
     "apps_with_access_to",
@@ -304,6 +316,7 @@ __all__ = [
     "delete_app",
     "digest_for",
     "digests_due",
+    "earlier_answers",
     "earlier_requests",
     "edit",
     "emergencies",
@@ -340,6 +353,7 @@ __all__ = [
     "form_of_change",
     "form_of_renewal",
     "former_owner",
+    "good_answers",
     "grants_from",
     "grants_of",
     "grants_renewed_by",
@@ -373,6 +387,7 @@ __all__ = [
     "next_of",
     "note_uses",
     "notice_times",
+    "numbers_seen",
     "oldest_waiting_for",
     "open_cart",
     "outlook",
@@ -410,6 +425,7 @@ __all__ = [
     "restaff_for",
     "resume_access",
     "reusable_credentials",
+    "reviews_named",
     "revoke_access",
     "revoke_credential",
     "revoke_proposed",
@@ -418,6 +434,7 @@ __all__ = [
     "save_filter",
     "scopes_after",
     "secrets_known_since",
+    "seen_by_reviewer",
     "send_digest",
     "set_envelope",
     "signals_of",
@@ -426,6 +443,8 @@ __all__ = [
     "stages_in_queue",
     "standings_of",
     "stands_in_for",
+    "stated_when_approved",
+    "statements_of",
     "submit",
     "suspend_access",
     "take_back",
@@ -437,6 +456,7 @@ __all__ = [
     "use_of",
     "use_plan",
     "voices_in",
+    "weighs_data",
     "who_can_act",
     "withdraw",
     "work_of",

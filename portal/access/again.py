@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from portal import forms, policies
 from portal.access.asking import asked_attributes, history_of_app, load_owners
+from portal.access.form import Judged
 from portal.access.models import AccessRequest, CartItem, Grant, RequestItem, RequestKind
 from portal.access.outlook import Outlook, outlook_of
 from portal.access.submit import enter_review
@@ -75,19 +76,19 @@ def foresee_again(again: Again, *, form_ids: Sequence[int], answers: Mapping[str
 
 
 def enter_again(
-    again: Again, *, by: User, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int], refusal: str
+    again: Again, judged: Judged, *, by: User, reason: str, form_ids: Sequence[int], refusal: str
 ) -> AccessRequest:
     """The request for it, in review now. Raises Conflict with ``refusal`` when somebody was quicker."""
-    request = _request(again, reason=reason, answers=answers, form_ids=form_ids)
+    request = _request(again, judged, reason=reason, form_ids=form_ids)
     try:
         enter_review(request, by=by)
     except IntegrityError as error:
         raise Conflict(refusal) from error
-    forms.seal(forms.attachment_ids(answers), by=again.requester)
+    forms.seal(forms.attachment_ids(judged.answers), by=again.requester)
     return request
 
 
-def _request(again: Again, *, reason: str, answers: Mapping[str, Any], form_ids: Sequence[int]) -> AccessRequest:
+def _request(again: Again, judged: Judged, *, reason: str, form_ids: Sequence[int]) -> AccessRequest:
     credential, versions = again.credential, versions_again(again.grants)
     return AccessRequest(
         batch=uuid.uuid4().hex,
@@ -97,7 +98,8 @@ def _request(again: Again, *, reason: str, answers: Mapping[str, Any], form_ids:
         app=credential.app,
         plan=again.plan,
         environment=credential.environment,
-        answers=dict(answers),
+        answers=dict(judged.answers),
+        answer_origins=dict(judged.origins),
         form_ids=list(form_ids),
         catalogue_name=again.items[0].catalogue.name,
         auth_method=credential.auth_method,

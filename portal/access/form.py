@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from portal import forms
+from portal import forms, policies
+from portal.access.earlier import Origins, good_answers, origins_after, origins_of
 from portal.access.models import AccessRequest, CartItem
 from portal.access.rules import Category, Problem
 from portal.accounts import User
+from portal.apps import DeveloperApp
 from portal.catalog import Environment
 from portal.errors import Conflict
 
 CHANGED = "The request form has changed since this page was shown. Look at it again; your answers are still there."
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Answers as they are stored with a request, since when they stand, and what is missing or wrong in them."""
+
+    answers: dict[str, Any]
+    origins: Origins
+    problems: list[Problem]
 
 
 def form_of(items: Sequence[CartItem], environment: Environment | str) -> forms.Ask:
@@ -29,14 +40,17 @@ def judged_answers(
     form_ids: Sequence[int],
     *,
     environment: Environment,
+    app: DeveloperApp,
     by: User,
-) -> tuple[dict[str, Any], list[Problem]]:
-    """The answers as they are stored with the request, and what is missing or wrong in them."""
+) -> Judged:
+    """The answers as they are stored with a request for this app, with what is known here of since when they stand."""
     asked = form_of(items, environment)
     if sorted(form_ids) != sorted(asked.form_ids):
-        return {}, [Problem(Category.FORM, CHANGED)]
-    found = forms.weigh_answers(asked, answers, by=by)
-    return found.answers, [_problem(fault) for fault in forms.faults(asked, found)]
+        return Judged({}, {}, [Problem(Category.FORM, CHANGED)])
+    earlier = good_answers(app, asked, by=by)
+    found = forms.weigh_answers(asked, _with_old_links(answers, {k: each.value for k, each in earlier.items()}), by=by)
+    origins = origins_of(found.answers, earlier, asked)
+    return Judged(found.answers, origins, [_problem(fault) for fault in forms.faults(asked, found)])
 
 
 def _problem(fault: forms.Fault) -> Problem:
@@ -67,6 +81,11 @@ def revised_answers(request: AccessRequest, answers: Mapping[str, Any], *, by: U
     return found.answers
 
 
+def revised_origins(request: AccessRequest, answers: Mapping[str, Any]) -> Origins:
+    """Since when the answers of a request stand once it is changed to these."""
+    return origins_after(request, answers, form_again(request)) if request.form_ids else {}
+
+
 def _with_old_links(answers: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
     """A link that was not changed keeps the time at which it was given, so that it is no change."""
 
@@ -78,6 +97,18 @@ def _with_old_links(answers: Mapping[str, Any], before: Mapping[str, Any]) -> di
 
 def _link(parts: Mapping[str, Any]) -> tuple[str, str]:
     return str(parts.get("url", "")).strip(), str(parts.get("title", "")).strip()
+
+
+def reviews_named(keys: Iterable[str]) -> dict[str, str]:
+    """How these review stages are called in the middle of a sentence: "security review". Unknown ones are left out."""
+    wanted = set(keys)
+    templates = policies.stage_templates() if wanted else {}
+    return {key: _review(templates[key].name) for key in wanted & templates.keys()}
+
+
+def _review(name: str) -> str:
+    plain = name if name[:2].isupper() else name[:1].lower() + name[1:]
+    return plain if plain.endswith(" review") else f"{plain} review"
 
 
 def keep_answers(answers: Mapping[str, Any], *, by: User) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -88,6 +89,7 @@ class AccessRequest(Base):
     environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.TEST)
     answers: Mapped[dict[str, Any]] = mapped_column(default=dict)
     form_ids: Mapped[list[int]] = mapped_column(JSON, default=list)
+    answer_origins: Mapped[dict[str, dict[str, str]]] = mapped_column(JSON, default=dict)
     revision: Mapped[int] = mapped_column(default=1)
     catalogue_name: Mapped[str] = mapped_column(String(120))
     auth_method: Mapped[AuthMethod] = mapped_column(words(AuthMethod))
@@ -171,9 +173,7 @@ class AccessRequest(Base):
         if self.kind is RequestKind.BREAK_GLASS:
             return "Pending break-glass review"
         if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != "owner"):
-            awaited = list(dict.fromkeys(stage.what_it_gives for stage in self.open_stages))
-            more = f" and {len(awaited) - 2} more" if len(awaited) > 2 else ""
-            return f"Pending {' and '.join(awaited[:2]) if not more else ', '.join(awaited[:2])}{more}"
+            return f"Pending {_in_short([stage.what_it_gives for stage in self.open_stages])}"
         return "Pending"
 
     def move_to(self, status: RequestStatus) -> None:
@@ -184,6 +184,16 @@ class AccessRequest(Base):
         self.decided_at = now()
         for item in self.items:
             item.is_open = False
+
+
+def _in_short(given: Iterable[str]) -> str:
+    """What open stages give, in one line: two of them and how many more, and "approval" said once."""
+    awaited = list(dict.fromkeys(given))
+    if len(awaited) > 2:
+        awaited = [*(each.removesuffix(" approval") for each in awaited[:2]), f"{len(awaited) - 2} more"]
+    elif all(each.endswith(" approval") for each in awaited):
+        awaited[:-1] = [each.removesuffix(" approval") for each in awaited[:-1]]
+    return " and ".join(each for each in (", ".join(awaited[:-1]), awaited[-1]) if each)
 
 
 class RequestItem(Base):

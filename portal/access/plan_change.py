@@ -16,6 +16,7 @@ from sqlalchemy.orm import joinedload
 
 from portal import forms
 from portal.access.again import Again, answers_then, enter_again, foresee_again, item_like
+from portal.access.earlier import answers_now, good_answers
 from portal.access.ending import may_revoke_of_others
 from portal.access.form import form_of, judged_answers
 from portal.access.models import (
@@ -138,12 +139,14 @@ def ask_plan_change(
         raise Conflict(f"{plan.display_name} is not offered for everything that this credential opens.")
     items, requester = change.items_on(plan), app.owner
     if answers is None:
-        answers, form_ids = change.answers, form_of(items, held.environment).form_ids
-    given, missing = judged_answers(items, answers, form_ids, environment=held.environment, by=requester)
-    if found := reason_problems(items, reason) + missing + _allowance_problem(plan, requester):
+        form = form_of(items, held.environment)
+        answers = answers_now(change.answers, good_answers(app, form, by=requester), form)
+        form_ids = form.form_ids
+    judged = judged_answers(items, answers, form_ids, environment=held.environment, app=app, by=requester)
+    if found := reason_problems(items, reason) + judged.problems + _allowance_problem(plan, requester):
         raise CartRejected(found)
     asked = change.asked_on(plan)
-    return enter_again(asked, by=by, reason=reason, answers=given, form_ids=form_ids, refusal=ASKED_ALREADY)
+    return enter_again(asked, judged, by=by, reason=reason, form_ids=form_ids, refusal=ASKED_ALREADY)
 
 
 def form_of_change(change: PlanChange, plan: Plan) -> forms.Ask:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm import joinedload, load_only, selectinload
 
 from portal.access.delegations import principals_of, stands_in_for
 from portal.access.models import (
@@ -39,8 +39,10 @@ from portal.policies import stage_templates
 T = TypeVar("T")
 FEW = 2_000
 COUNTED_TO = 100
+ANSWERED = 50
 _WAS_ASKED = (AssigneeState.ACTIVE, AssigneeState.RECUSED, AssigneeState.REASSIGNED)
 _IS_OPEN = ReviewStage.state == literal_column("'open'")  # as it stands in the index; SQLite sees no parameter
+_ANSWERS = (AccessRequest.form_ids, AccessRequest.answers, AccessRequest.answer_origins)
 _NUMBER = re.compile(r"AR-(\d{4})-(\d{6,18})", re.ASCII)
 
 
@@ -159,6 +161,22 @@ def earlier_requests(request: AccessRequest, *, seen_by: User, size: int = 5) ->
         AccessRequest.requester_id == request.requester_id, AccessRequest.id != request.id, _visible_to(seen_by)
     )
     return _page(query, "", None, size)
+
+
+def answered_requests_of(app: DeveloperApp, *, seen_by: User, most: int = ANSWERED) -> Sequence[AccessRequest]:
+    """The latest requests for an app that this person may see, with nothing read but what was answered."""
+    query = select(AccessRequest).where(AccessRequest.app_id == app.id, _visible_to(seen_by))
+    read = load_only(AccessRequest.submitted_at, *_ANSWERS)
+    return db.session.scalars(query.options(read).order_by(AccessRequest.id.desc()).limit(most)).all()
+
+
+def numbers_seen(numbers: Iterable[str], *, seen_by: User, own: bool = False) -> set[str]:
+    """Those of these public numbers whose requests this person may see; only of their own ones if wanted."""
+    wanted = {i: number for number in numbers if (i := _id_of(number)) is not None}
+    if not wanted:
+        return set()
+    whose = AccessRequest.requester_id == seen_by.id if own else _visible_to(seen_by)
+    return {wanted[i] for i in db.session.scalars(select(AccessRequest.id).where(AccessRequest.id.in_(wanted), whose))}
 
 
 def apps_with_access_to(thing: ApiProduct | Plan) -> int:

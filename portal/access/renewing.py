@@ -173,11 +173,11 @@ def renew(
     if seen and seen != renewal.mark:
         raise Conflict("What can be renewed has changed since this page was shown. Look at it again.")
     environment = held.environment
-    given, missing = judged_answers(renewal.items, answers or {}, form_ids, environment=environment, by=by)
-    if found := reason_problems(renewal.items, reason) + missing:
+    judged = judged_answers(renewal.items, answers or {}, form_ids, environment=environment, app=app, by=by)
+    if found := reason_problems(renewal.items, reason) + judged.problems:
         raise CartRejected(found)
     asked = renewal.asked_by(by)
-    return enter_again(asked, by=by, reason=reason, answers=given, form_ids=form_ids, refusal=ASKED_ALREADY)
+    return enter_again(asked, judged, by=by, reason=reason, form_ids=form_ids, refusal=ASKED_ALREADY)
 
 
 def form_of_renewal(renewal: Renewal) -> forms.Ask:

@@ -11,7 +11,7 @@ from portal import policies
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.decide import settle
 from portal.access.ending import close_refused
-from portal.access.form import revised_answers
+from portal.access.form import revised_answers, revised_origins
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageState
@@ -83,6 +83,7 @@ def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any
     if answers is not None and dict(answers) != request.answers:
         keys = request.answers.keys() | answers.keys()
         changed += sorted(key for key in keys if request.answers.get(key) != answers.get(key))
+        request.answer_origins = revised_origins(request, answers)
         request.answers = dict(answers)
     return changed
 
@@ -94,12 +95,12 @@ def _facts_before(request: AccessRequest) -> list[dict[str, Any]]:
 
 
 def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]) -> set[str]:
-    """The attributes whose values differ; the clock is not a change that somebody made."""
+    """The attributes whose values differ; neither the clock nor the place is a change that somebody made."""
     found, known = set(), {facts.get("product.slug"): facts for facts in before}
     for new in after:  # a product that was declined meanwhile has changed nothing for the others
         old = known.get(new.get("product.slug"), {})
         found |= {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
-    return {name for name in found if not name.startswith("time.")}
+    return {name for name in found if not name.startswith(("time.", "network."))}
 
 
 def _follow(request: AccessRequest, decision: policies.Decision, changed: set[str]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.cart import empty_cart, fingerprint, groups, hold_cart
 from portal.access.decide import settle
+from portal.access.earlier import Origins
 from portal.access.form import judged_answers, keep_answers
 from portal.access.models import AccessRequest, CartItem, RequestItem, RequestKind, RequestStatus
 from portal.access.rules import (
@@ -44,6 +45,7 @@ class _Ask:
     reason: str
     environment: Environment
     answers: Mapping[str, Any]
+    origins: Origins
     form_ids: Sequence[int]
     credential: Credential | None
     credential_name: str
@@ -126,16 +128,17 @@ def submit_items(
     found = problems(items, by=by) + app_problems(items, app, environment) + reason_problems(items, reason)
     found += environment_problems(items, environment)
     found += credential_problems(items, app, credential, credential_name, environment)
-    given, missing = judged_answers(items, answers, form_ids, environment=environment, by=by)
+    judged = judged_answers(items, answers, form_ids, environment=environment, app=app, by=by)
     chosen, gone = version_problems(items, versions)
-    if found := found + missing + gone:
+    if found := found + judged.problems + gone:
         raise CartRejected(found)
     ask = _Ask(
         app=app,
         by=by,
         reason=reason.strip(),
         environment=environment,
-        answers=given,
+        answers=judged.answers,
+        origins=judged.origins,
         form_ids=form_ids,
         credential=credential,
         credential_name=credential_name.strip(),
@@ -147,7 +150,7 @@ def submit_items(
     except IntegrityError as error:
         message = "The same access is being requested for this app right now."
         raise CartRejected([Problem(Category.APP, message)]) from error
-    keep_answers(given, by=by)
+    keep_answers(judged.answers, by=by)
     return made
 
 
@@ -162,6 +165,7 @@ def _submit_group(items: Sequence[CartItem], ask: _Ask) -> AccessRequest:
         plan=plan,
         environment=ask.environment,
         answers=dict(ask.answers),
+        answer_origins=dict(ask.origins),
         form_ids=list(ask.form_ids),
         catalogue_name=items[0].catalogue.name,
         auth_method=products[0].auth_method,

@@ -31,7 +31,17 @@ from portal.forms.attachments import (
     versions_of,
     with_replacement,
 )
-from portal.forms.check import MOST_FILES, FormErrors, Weighed, check, is_link, missing_for, weigh
+from portal.forms.check import (
+    MOST_FILES,
+    FormErrors,
+    Weighed,
+    check,
+    is_link,
+    missing_for,
+    read_answer,
+    same_answer,
+    weigh,
+)
 from portal.forms.choosing import choose_form, forms_for, may_choose_form, own_form, use_of, uses_by_key
 from portal.forms.definitions import (
     activate_form,
@@ -118,11 +128,13 @@ __all__ = [
     "newest_forms",
     "own_form",
     "problems",
+    "read_answer",
     "read_fields",
     "read_file",
     "remove_unsent",
     "replace_file",
     "safe_name",
+    "same_answer",
     "save_draft",
     "seal",
     "standard_form",

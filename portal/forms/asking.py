@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -48,13 +48,19 @@ class Ask:
 
 @dataclass(frozen=True)
 class Answer:
-    """One answered field, for reading: a text, a link or files."""
+    """One answered field, for reading: a text, a link or files.
+
+    One that was used again has the day on which it was given and the number of the request for which it was.
+    """
 
     label: str
     text: str = ""
     url: str = ""
     at: str = ""
     files: tuple[Attachment, ...] = ()
+    needed_by: tuple[str, ...] = ()
+    day: date | None = None
+    number: str = ""
 
 
 @dataclass(frozen=True)
@@ -118,15 +124,27 @@ def told_by(form_ids: Sequence[int], answers: Mapping[str, Any]) -> dict[str, An
     return fed(ask(forms_by_id(form_ids)).fields, answers) if form_ids else {}
 
 
-def filled(form_ids: Sequence[int], answers: Mapping[str, Any], *, environment: str = "") -> FilledForm | None:
-    """The answers under the questions of the versions that asked them; None when nothing was asked."""
+def filled(
+    form_ids: Sequence[int],
+    answers: Mapping[str, Any],
+    *,
+    environment: str = "",
+    origins: Mapping[str, Mapping[str, str]] | None = None,
+) -> FilledForm | None:
+    """The answers under the questions of the versions that asked them; None when nothing was asked.
+
+    ``origins`` says of answers that were used again on which day (``on``) and for which request (``in``) they were
+    given.
+    """
     if not form_ids:
         return None
+    before = origins or {}
     asked = ask(forms_by_id(form_ids), environment=environment)
     given = {Feed.ENVIRONMENT.value: environment}
     shown = [field for field in asked.own_fields if is_shown(field, answers, given)]
     return FilledForm(
-        tuple(form.label for form in asked.forms), tuple(_read(field, answers.get(field.key)) for field in shown)
+        tuple(form.label for form in asked.forms),
+        tuple(_told(field, answers.get(field.key), before.get(field.key, {})) for field in shown),
     )
 
 
@@ -165,6 +183,13 @@ def _stamped(value: Any) -> Any:
     """A link with the time at which it was given."""
     parts = value if isinstance(value, Mapping) else {"url": value}
     return {"at": now().isoformat(timespec="seconds"), **parts}
+
+
+def _told(field: Field, value: Any, origin: Mapping[str, str]) -> Answer:
+    """The answer for reading, with what is known of it."""
+    number = origin.get("in", "")
+    day = date.fromisoformat(origin["on"]) if number else None
+    return replace(_read(field, value), needed_by=field.needed_by, day=day, number=number)
 
 
 def _read(field: Field, value: Any) -> Answer:

@@ -96,6 +96,20 @@ def missing_for(
     ]
 
 
+def read_answer(field: Field, raw: Any) -> Any:
+    """The answer as it would be stored; None for no answer, or for one that is not good."""
+    try:
+        return _PARSERS[field.type](field, raw)
+    except _Wrong:
+        return None
+
+
+def same_answer(field: Field, one: Any, other: Any) -> bool:
+    """Whether these two would be stored as the same answer; it does not matter when a link was given."""
+    first, second = _undated(read_answer(field, one)), _undated(read_answer(field, other))
+    return first is not None and first == second
+
+
 def is_link(text: str) -> bool:
     """Whether this is an absolute http or https URL without a password in it."""
     try:
@@ -105,6 +119,10 @@ def is_link(text: str) -> bool:
         return False
     clean = "@" not in parts.netloc and not re.search(r"[\s<>\"'\\^`]", text)
     return named and clean and parts.scheme in ("http", "https") and not NOT_IN_A_LINE.search(text)
+
+
+def _undated(value: Any) -> Any:
+    return {name: part for name, part in value.items() if name != "at"} if isinstance(value, dict) else value
 
 
 def _missing(field: Field) -> str:

@@ -84,7 +84,8 @@ class Field:
     """One question of a form.
 
     ``feeds`` names the policy attribute that the answer gives; ``needed_by`` the review stages that cannot be approved
-    while it is empty; of the fields with the same ``one_of`` at least one has to be answered.
+    while it is empty; of the fields with the same ``one_of`` at least one has to be answered; ``again`` lets an answer
+    be used again in later requests of the same app.
     """
 
     key: str
@@ -101,6 +102,7 @@ class Field:
     feeds: Feed | None = None
     needed_by: tuple[str, ...] = ()
     one_of: str = ""
+    again: bool = False
 
     @property
     def longest(self) -> int:
@@ -136,5 +138,6 @@ class Field:
             "feeds": self.feeds.value if self.feeds else None,
             "needed_by": list(self.needed_by),
             "one_of": self.one_of,
+            "again": self.again,
         }
         return {name: value for name, value in plain.items() if value is not False and value not in (None, "", [])}

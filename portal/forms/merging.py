@@ -13,7 +13,8 @@ def merge(forms: Iterable[Sequence[Field]]) -> list[Field]:
     """The fields of all forms, those with the same key as one.
 
     The stricter wins: required if any says so, the longer minimum, only the choices that all offer, shown always when
-    the conditions differ. Where two cannot be reconciled (another kind, no choice in common) both are asked.
+    the conditions differ, used again if all allow it. Where two cannot be reconciled (another kind, no choice in
+    common) both are asked.
     """
     merged: dict[str, Field] = {}
     for fields in forms:
@@ -90,6 +91,7 @@ def _both(one: Field, other: Field) -> Field | None:
         feeds=one.feeds or other.feeds,
         needed_by=tuple(dict.fromkeys((*one.needed_by, *other.needed_by))),
         one_of=one.one_of or other.one_of,
+        again=one.again and other.again,
     )
 
 

@@ -90,6 +90,7 @@ class _Reader:
             feeds=self._feed(kind),
             needed_by=self._stages(),
             one_of=self._one_of(),
+            again=self._again(kind),
         )
 
     def _line(self, name: str, called: str, most: int) -> str:
@@ -198,6 +199,12 @@ class _Reader:
         if name and not KEY.fullmatch(name):
             self.errors["one_of"] = "Use small letters, digits and underscores."
         return name
+
+    def _again(self, kind: FieldType) -> bool:
+        wanted = bool(self.entry.get("again"))
+        if wanted and kind is FieldType.FILE:
+            self.errors["again"] = "A file stays with its request and cannot be used again."
+        return wanted
 
 
 def _pair(entry: Any) -> tuple[str, str]:

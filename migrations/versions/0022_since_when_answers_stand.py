@@ -1,0 +1,18 @@
+"""Since when the answers of a request stand, and from which earlier request they were used again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("access_request", sa.Column("answer_origins", sa.JSON(), nullable=False, server_default="{}"))
+
+
+def downgrade() -> None:
+    with op.batch_alter_table("access_request") as table:
+        table.drop_column("answer_origins")
