@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from portal import events
+from portal.access import quorum
+from portal.access.decide import may_answer_now
 from portal.access.form import form_again
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import ReviewStage, StageState
@@ -130,10 +132,25 @@ def awaited(stage: ReviewStage) -> str:
         return "after the steps before it"
     if stage.state is StageState.PAUSED:
         return f"{stage.request.requester.display_name}, who was asked something"
-    asked = [each.user.display_name for each in stage.active_assignees if each.user.active and each.waits]
+    asked = [person.display_name for person in _asked(stage)]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
-    nobody = "not needed any more" if _STEP_STATES[stage.state] == "skipped" else "an administrator"
-    return " or ".join(asked[:3]) + more or nobody
+    return " or ".join(asked[:3]) + more or _nobody(stage)
+
+
+def _asked(stage: ReviewStage) -> list[User]:
+    """Whose answer is awaited: who has taken the stage up before the others, and alone when one more yes is enough."""
+    asked = [each.user for each in stage.active_assignees if each.user.active and each.waits]
+    first = stage.claimed_by if stage.claimed_by_id is not None else None
+    others = [person for person in asked if first is None or person.id != first.id]
+    if first is None or (len(others) == len(asked) and not may_answer_now(stage, first)):  # a stand-in no longer
+        return asked
+    return [first, *others] if quorum.needed(stage) - quorum.given(stage) > 1 else [first]
+
+
+def _nobody(stage: ReviewStage) -> str:
+    if _STEP_STATES[stage.state] == "skipped":
+        return "not needed any more"
+    return "somebody who may answer; at present nobody may" if stage.alarm else "an administrator"
 
 
 def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
