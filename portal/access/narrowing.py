@@ -14,6 +14,7 @@ from portal.catalog import Plan, offers_for
 from portal.db import now
 from portal.errors import Invalid
 from portal.events import EventKind, record
+from portal.policies import requests_a_day
 
 MOST_DAYS = 3650
 
@@ -122,7 +123,7 @@ def _shorten(request: AccessRequest, until: date) -> None:
 def _is_lower(plan: Plan, than: Plan) -> bool:
     return (
         plan.id != than.id
-        and _at_most(_per_day(plan), _per_day(than))
+        and _at_most(_a_day(plan), _a_day(than))
         and _at_most(_rate(plan), _rate(than))
         and _at_most(plan.credential_lifetime_days, than.credential_lifetime_days)
         and (not than.scopes or (bool(plan.scopes) and set(plan.scopes) <= set(than.scopes)))
@@ -134,9 +135,8 @@ def _at_most(one: float | None, other: float | None) -> bool:
     return other is None or (one is not None and one <= other)
 
 
-def _per_day(plan: Plan) -> float | None:
-    days = {"day": 1, "week": 7, "month": 30, "year": 365}.get(plan.quota_period, 30)
-    return plan.quota_requests / days if plan.quota_requests is not None else None
+def _a_day(plan: Plan) -> float | None:
+    return requests_a_day(plan.quota_requests, plan.quota_period)
 
 
 def _rate(plan: Plan) -> float | None:

@@ -154,13 +154,14 @@ def _refuse_if_over(request: AccessRequest) -> None:
             f"The plan {request.plan.display_name} has been retired since {request.number} was submitted. "
             "Reject it with a reason."
         )
-    changed = [product.name for product in request.products if product.auth_method is not request.auth_method]
+    products = [item.product for item in request.standing_items]
+    changed = [product.name for product in products if product.auth_method is not request.auth_method]
     if changed:
         raise Conflict(
             f"{', '.join(changed)} has another authentication method than when {request.number} was submitted. "
             "Reject it with a reason."
         )
-    closed = [product.name for product in request.products if not product.is_open]
+    closed = [product.name for product in products if not product.is_open]
     if closed:
         raise Conflict(
             f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason."

@@ -36,6 +36,7 @@ from portal.policies.editing import (
     send_back,
 )
 from portal.policies.evaluate import BASE_STAGE, RuleTrace, Ruling, WholeRuling, judge
+from portal.policies.facts import requests_a_day
 from portal.policies.operators import Operator, operators_of
 from portal.policies.providers import PROVIDERS, Provider, read_providers
 from portal.policies.replay import PastRequest, Replay, replay, replay_team
@@ -157,6 +158,7 @@ __all__ = [
     "remove_stage",
     "replay",
     "replay_team",
+    "requests_a_day",
     "rule_on_ask",
     "rule_words",
     "save_stage",

@@ -16,7 +16,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, WEEKDAYS, Attribute, Kind, Registry, Source
 
-DAYS_OF_PERIOD = {"day": 1, "week": 7, "month": 30, "year": 365}
+DAY = 86_400
+SECONDS_OF_PERIOD = {
+    **{"second": 1, "minute": 60, "hour": 3_600, "day": DAY},
+    **{"week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY},
+}
 
 
 class Facts:
@@ -156,8 +160,8 @@ def requests_a_day(requests: int | None, period: str) -> float | None:
     """The quota of a plan as requests a day; a plan without one allows any number."""
     if requests is None:
         return UNLIMITED
-    days = DAYS_OF_PERIOD.get(period)
-    return requests / days if days else None
+    seconds = SECONDS_OF_PERIOD.get(period)
+    return requests * DAY / seconds if seconds else None
 
 
 def form_facts(answers: Mapping[str, Any], asked: frozenset[str] | set[str]) -> dict[str, Any]:

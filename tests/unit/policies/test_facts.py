@@ -151,7 +151,11 @@ def test_a_zone_that_is_not_known_leaves_the_time_unknown():
 
 @pytest.mark.parametrize(
     ("requests", "period", "a_day"),
-    [(1_000, "day", 1_000), (700, "week", 100), (3_000, "month", 100), (None, "month", UNLIMITED), (5, "moon", None)],
+    [
+        *[(1_000, "day", 1_000), (700, "week", 100), (3_000, "month", 100), (365, "year", 1)],
+        *[(1, "second", 86_400), (1, "minute", 1_440), (100, "hour", 2_400)],
+        *[(None, "month", UNLIMITED), (5, "moon", None)],
+    ],
 )
 def test_a_quota_is_told_as_requests_a_day(requests, period, a_day):
     assert requests_a_day(requests, period) == a_day

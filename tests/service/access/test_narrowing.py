@@ -1,0 +1,46 @@
+"""Approving less than was asked: what counts as less, and what a reviewer can leave out."""
+
+import pytest
+
+from portal import access
+from portal.access import Approval, Narrowing
+from portal.accounts import RoleName
+from portal.catalog import PERIODS, ProductState
+from portal.db import transaction
+from portal.policies import requests_a_day
+from tests.support.builders import make_plan, make_product, make_request, make_user
+
+pytestmark = pytest.mark.usefixtures("app")
+
+
+@pytest.fixture
+def owner():
+    return make_user(RoleName.API_OWNER)
+
+
+def test_I7_a_plan_that_counts_by_the_hour_is_compared_by_what_it_allows_in_a_day(owner):
+    thousand_a_day = make_plan(quota_requests=1_000, quota_period="day")
+    more = make_plan(quota_requests=100, quota_period="hour")
+    less = make_plan(quota_requests=10, quota_period="hour")
+    request = make_request(None, make_product(plans=[thousand_a_day, more, less], owners=[owner]), plan=thousand_a_day)
+
+    assert access.lower_plans(request) == [less]
+
+
+@pytest.mark.parametrize("period", PERIODS)
+def test_every_period_that_a_plan_can_have_is_known(period):
+    assert requests_a_day(1, period)
+
+
+def test_C57_what_was_retired_meanwhile_can_be_declined_and_the_rest_approved(owner):
+    plan = make_plan()
+    stays, goes = (make_product(plans=[plan], owners=[owner]) for _ in range(2))
+    request = make_request(None, stays, goes, plan=plan)
+    with transaction() as session:
+        session.merge(goes).state = ProductState.RETIRED
+
+    with transaction():
+        less = Narrowing(declined={goes.id: "It is gone."})
+        access.approve(request, by=owner, saying=Approval(less=less))
+
+    assert [grant.product_id for grant in access.grants_of(request.app)] == [stays.id]
