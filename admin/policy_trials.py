@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from flask import request
@@ -17,7 +18,17 @@ from portal.access import Trial
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, Plan
-from portal.policies import REGISTRY, Attribute, Kind, PolicyVersion, Source, found_words, stage_templates, words
+from portal.policies import (
+    REGISTRY,
+    Attribute,
+    Kind,
+    PolicyVersion,
+    Source,
+    Whereabouts,
+    found_words,
+    stage_templates,
+    words,
+)
 from portal.web import current_person, key_of, render, requires
 
 MOST_PRODUCTS, MOST_PEOPLE = 2_000, 50
@@ -38,6 +49,7 @@ class Sample:
     answers: dict[str, Any] = field(default_factory=dict)
     asked: frozenset[str] = frozenset()
     moment: datetime | None = None
+    where: Whereabouts = field(default_factory=Whereabouts)
     problems: list[str] = field(default_factory=list)
 
 
@@ -120,6 +132,7 @@ def _sample() -> Sample:
     if sample.requester is not None and app_key:
         sample.app = next((app for app in apps.apps_of(sample.requester) if app.id == app_key), None)
     sample.moment = _moment(sent.get("at", ""), sample.problems)
+    sample.where = _where(sent.get("address", ""), sent.get("country", ""), sample.problems)
     _read_answers(sample)
     return sample
 
@@ -177,6 +190,15 @@ def _moment(typed: str, problems: list[str]) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+def _where(address: str, country: str, problems: list[str]) -> Whereabouts:
+    """From where the sample asks; what is left empty is not known."""
+    try:
+        address = str(ip_address(address.strip())) if address.strip() else ""
+    except ValueError:
+        problems.append("The network address must be like 192.0.2.7.")
+    return Whereabouts(address, country)
+
+
 def _tried(version: PolicyVersion, sample: Sample) -> Trial | None:
     if sample.problems or sample.requester is None or sample.plan is None:
         return None
@@ -189,6 +211,7 @@ def _tried(version: PolicyVersion, sample: Sample) -> Trial | None:
         app=sample.app,
         answers=sample.answers,
         asked=sample.asked,
+        where=sample.where,
         scopes=[scope for scope in request.args.get("scopes", "").replace(",", " ").split() if scope],
     )
     return access.try_policy(version, ask, moment=sample.moment)

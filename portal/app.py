@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     limits.register_limits(app, settings)
     sign_in.register_people(app, settings)
     web.hold_the_door(app)
+    web.register_whereabouts(app, settings)
     guard_forms(app)
     csrf.exempt(oauth.bp)
     csrf.exempt(api.bp)

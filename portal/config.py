@@ -70,6 +70,8 @@ class Settings(BaseSettings):
     log_level: str = "INFO"
     web_processes: int = Field(1, ge=1)
     trusted_proxies: int = Field(0, ge=0)
+    requester_addresses: bool = False
+    country_header: str = ""
     client_certificate_header: str = ""
     client_certificate_proxies: str = "127.0.0.1, ::1"
     rate_limit_storage: str = "memory://"
@@ -103,7 +105,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a PostgreSQL or SQLite address, such as postgresql://user@host/name")
         return normal_url(value)
 
-    @field_validator("client_certificate_header")
+    @field_validator("client_certificate_header", "country_header")
     @classmethod
     def _header(cls, value: str) -> str:
         if value and not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{0,60}", value, re.ASCII):
@@ -163,6 +165,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "PORTICO_CLIENT_CERTIFICATE_HEADER needs a proxy that sets it: set PORTICO_TRUSTED_PROXIES to 1 "
                 "or more, and PORTICO_CLIENT_CERTIFICATE_PROXIES to its address."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _proxy_for_countries(self) -> Settings:
+        if self.country_header and not (self.trusted_proxies and self.requester_addresses):
+            raise ValueError(
+                "PORTICO_COUNTRY_HEADER needs a proxy that sets it, and PORTICO_REQUESTER_ADDRESSES: set "
+                "PORTICO_TRUSTED_PROXIES to 1 or more, and PORTICO_REQUESTER_ADDRESSES=1."
             )
         return self
 

@@ -27,6 +27,7 @@ from portal.policies import (
     RuleTrace,
     Staff,
     StageSpec,
+    Whereabouts,
     WholeRuling,
     facts_for,
     in_force_with,
@@ -68,6 +69,7 @@ def sample_ask(
     answers: Mapping[str, Any] | None = None,
     asked: frozenset[str] = frozenset(),
     scopes: Sequence[str] = (),
+    where: Whereabouts | None = None,
 ) -> Ask:
     """An ask that nobody has made. ``scopes`` narrows those that the plan allows of each product; empty: all."""
     load_owners(products)
@@ -82,6 +84,7 @@ def sample_ask(
         answers=answers or {},
         asked=asked,
         history=history_of_app(app, products) if app is not None else History(),
+        where=where,
     )
 
 

@@ -17,7 +17,7 @@ from portal.access import CartRejected, Problem
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Invalid, NotAllowed, PortalError
-from portal.web import public
+from portal.web import note_whereabouts, public
 from portal.web.errors import problem, status_of
 from portal.web.limits import limits, of_account, of_address
 
@@ -41,6 +41,7 @@ def for_people_who(right: Right) -> Callable[[View], View]:
             try:
                 if not person.may(right):
                     raise NotAllowed("The person whose token this is may not do that.")
+                note_whereabouts(person)
                 return view(person, **arguments)
             except PortalError as refusal:
                 return _refused(refusal)

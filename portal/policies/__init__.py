@@ -72,6 +72,7 @@ from portal.policies.versions import (
     stage_templates,
     touched_by,
 )
+from portal.policies.whereabouts import Whereabouts, asks_from, forget_whereabouts
 from portal.policies.wording import found_words, joined, rule_words, words
 
 __all__ = [
@@ -120,11 +121,13 @@ __all__ = [
     "StageTemplateRow",
     "TemplateKind",
     "Times",
+    "Whereabouts",
     "WholeRuling",
     "activate",
     "active_version",
     "anybody_for",
     "ask_activation",
+    "asks_from",
     "asks_outside",
     "broken_stages",
     "change_draft",
@@ -137,6 +140,7 @@ __all__ = [
     "fill_seats",
     "find_version",
     "findings_in",
+    "forget_whereabouts",
     "found_words",
     "in_force",
     "in_force_with",

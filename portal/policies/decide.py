@@ -19,6 +19,7 @@ from portal.policies.providers import PROVIDERS, Subject
 from portal.policies.rules import Outcome
 from portal.policies.stages import SHIPPED_STAGES, StageTemplate
 from portal.policies.versions import InForce, in_force, stage_templates
+from portal.policies.whereabouts import Whereabouts, whereabouts_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Ask:
     """What is asked for, by whom and for what: all that a policy may look at.
 
     ``answers`` are those of the request form, by the attributes that they feed; ``asked`` are the attributes for which
-    the form has a field at all. ``app`` is None as long as it has not been chosen.
+    the form has a field at all. ``app`` is None as long as it has not been chosen. ``where`` is from where they
+    ask; None is what the web has said of this person.
     """
 
     requester: User
@@ -48,7 +50,7 @@ class Ask:
     asked: frozenset[str] = frozenset()
     history: History = History()
     kind: str = "new"
-    address: str = ""
+    where: Whereabouts | None = None
 
 
 @dataclass(frozen=True)
@@ -157,9 +159,7 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
         facts["app.age_days"] = (now() - app.created_at).days
         facts["app.grants"] = ask.history.grants
         facts |= PROVIDERS.facts_of((app.id, product.slug, ask.environment.value))
-    if ask.address:
-        facts["network.address"] = ask.address
-    return facts
+    return facts | (ask.where or whereabouts_of(requester)).facts()
 
 
 def asks_outside() -> bool:

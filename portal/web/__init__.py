@@ -19,6 +19,7 @@ from portal.web.operations import count_requests
 from portal.web.person import current_person
 from portal.web.polling import polled_until
 from portal.web.step_up import step_up
+from portal.web.whereabouts import note_whereabouts, register_whereabouts
 
 __all__ = [
     "blame",
@@ -34,6 +35,7 @@ __all__ = [
     "key_in_url",
     "key_of",
     "name_and_key_in_url",
+    "note_whereabouts",
     "operations",
     "page_of",
     "page_url",
@@ -44,6 +46,7 @@ __all__ = [
     "register_headers",
     "register_names",
     "register_observation",
+    "register_whereabouts",
     "render",
     "requires",
     "searched",

@@ -12,8 +12,10 @@ from flask_login import current_user
 
 from portal.accounts import Right
 from portal.web.answers import is_htmx
+from portal.web.person import current_person
 from portal.web.refusals import GUARD, guard_of, record_refusal
 from portal.web.stale_forms import show_kept
+from portal.web.whereabouts import note_whereabouts
 
 View = TypeVar("View", bound=Callable[..., Any])
 _EVERYBODY = "everybody"
@@ -62,6 +64,7 @@ def _check() -> ResponseReturnValue | None:
     if guard is None or (isinstance(guard, Right) and not current_user.may(guard)):
         record_refusal()
         abort(403)
+    note_whereabouts(current_person())
     return None
 
 
