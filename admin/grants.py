@@ -141,6 +141,7 @@ def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseRetur
         past=access.past_of(grant),
         followed_by=access.next_of(grant),
         as_approved=access.is_as_approved(grant),
+        stated=access.stated_when_approved(grant),
         history=access.life_of(grant),
     )
 

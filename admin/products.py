@@ -15,7 +15,7 @@ from admin.choosing import choice_context
 from admin.fields import CommaList, EditForm, ScopeLines, TickList
 from portal import access, accounts, catalog, events
 from portal.accounts import Right, RoleName
-from portal.catalog import ApiProduct, AuthMethod, Classification, Environment, ProductState
+from portal.catalog import ApiProduct, AuthMethod, Classification, Environment, LegalBasis, ProductState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.web import (
@@ -70,6 +70,11 @@ class ProductForm(EditForm):
         choices=[SelectChoice(each.value, each.value.capitalize()) for each in Classification],
         default=Classification.INTERNAL.value,
     )
+    legal_basis = SelectField(
+        "Legal basis",
+        choices=[SelectChoice("", "Not stated"), *(SelectChoice(each.value, each.label) for each in LegalBasis)],
+    )
+    regions = CommaList("Regions")
     environments = Words(
         "Environments",
         choices=[SelectChoice(each.value, each.label) for each in Environment],
@@ -99,7 +104,7 @@ class ProductForm(EditForm):
 
 PLAIN_FIELDS = (
     *("name", "summary", "description", "category", "tags", "auth_method", "base_url", "featured"),
-    *("classification", "environments", "zone"),
+    *("classification", "legal_basis", "regions", "environments", "zone"),
 )
 FIELDS = frozenset({*PLAIN_FIELDS, "slug", "scopes", "owners", "catalogues"})
 
@@ -236,6 +241,7 @@ def frame(product: ApiProduct, part: str) -> dict[str, Any]:
         "app_count": access.apps_with_access_to(product),
         "moves": catalog.PRODUCT_MOVES[product.state],
         "may_edit": catalog.may_edit_product(product, current_person()),
+        "gaps": catalog.missed_by_reviewers(product),
         "is_owner_elsewhere": current_person().may(Right.EDIT_PRODUCTS),
     }
 

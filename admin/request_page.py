@@ -9,7 +9,7 @@ from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
 
 from admin.review_forms import AddStageForm, ApproveForm, AskForm, PassOnForm, RejectForm, StageForm, StepBackForm
-from portal import access, accounts, forms
+from portal import access, accounts, catalog, forms
 from portal.access import AccessRequest, RequestKind, ReviewStage, Voice
 from portal.accounts import Right, User
 from portal.db import now, transaction
@@ -133,6 +133,7 @@ def _prepare(
 
 def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: ReviewStage | None) -> dict[str, Any]:
     stage = voice.stage if voice is not None else None
+    statements = access.statements_of(asked)
     mine = {a.stage_id for s in asked.stages for a in s.active_assignees if a.user_id == person.id}
     return {
         **_course(asked),
@@ -146,6 +147,10 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "reviewers": access.people_for(in_hand, reviewers()) if in_hand is not None else [],
         "conditions": access.conditions_of(asked),
         "signals": access.signals_of(asked),
+        "statements": statements,
+        "seen": access.seen_by_reviewer(asked, statements),
+        "weighs": any(access.weighs_data(each) for each in ([stage] if stage is not None else asked.open_stages)),
+        "markdown": catalog.render,
         "likes": access.similar_decisions(asked, seen_by=person),
         "renewed": access.grants_renewed_by(asked),
         "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],

@@ -154,6 +154,8 @@ def _product_values(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
         "featured": entry["featured"],
         "owners": [_person(email) for email in entry["owners"]],
         "classification": Classification(entry.get("classification", "internal")),
+        "legal_basis": entry.get("legal_basis"),
+        "regions": entry.get("regions", []),
     }
 
 

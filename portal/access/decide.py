@@ -20,6 +20,7 @@ from portal.access.narrowing import Narrowing, narrow
 from portal.access.provisioning import provision
 from portal.access.review import UNANSWERED, Review, ReviewStage, StageKind, StageState, Verdict
 from portal.access.staffing import circle_of, is_asked, may_answer, open_in_turn, skip
+from portal.access.stated import differs_from, weighed_in
 from portal.accounts import Right, User
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
@@ -75,7 +76,7 @@ class Voice:
 def approve(
     request: AccessRequest, *, by: User, comment: str = "", seen: str = "", saying: Approval | None = None
 ) -> AccessRequest:
-    """Give this reviewer's yes. ``seen`` is the content hash of what was on the screen.
+    """Give this reviewer's yes. ``seen`` is the mark of what was on the screen, or its content hash alone.
 
     Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed,
     Invalid when a stage demands what was not given (an answer, a checklist, proof of identity).
@@ -270,8 +271,8 @@ def _voices(locked: AccessRequest, by: User, comment: str, seen: str, stage_id: 
         raise NotAllowed("Nobody decides their own request.")
     if not locked.is_pending:
         raise Conflict(_what_happened(locked))
-    if seen and seen != locked.content_hash:
-        raise Conflict(f"{locked.number} has changed since this page was shown. Look at it again before you decide.")
+    if changed := differs_from(locked, seen):
+        raise Conflict(f"{changed} Look at it again before you decide.")
     chosen = next((stage for stage in locked.stages if stage.id == stage_id), None)
     if chosen is not None and chosen.state is not StageState.OPEN:
         raise Conflict(f"The {chosen.what_it_gives} is not open now. Nothing was changed.")
@@ -331,10 +332,12 @@ def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> N
 
 
 def _with(voice: Voice, by: User, saying: Approval) -> dict[str, Any]:
-    """What the record says beside the verdict: the revision, for whom somebody stood in, and on what conditions."""
+    """What the record says beside the verdict: the revision, for whom, what was weighed, and on what conditions."""
     told: dict[str, Any] = {"revision": voice.stage.request.revision}
     if voice.principal.id != by.id:
         told["for"] = voice.principal.email
+    if stated := weighed_in(voice.stage):
+        told["stated"] = stated
     if saying.conditions:
         told["conditions"] = list(saying.conditions)
     return told

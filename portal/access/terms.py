@@ -77,6 +77,11 @@ def seal_terms(grant: Grant, *, policy_version: str, terms_of_use: int | None) -
         "forms": request.form_ids,
         "policy_version": policy_version,
         "terms_of_use": terms_of_use,
+        "data": {
+            "classification": product.classification.value,
+            "legal_basis": product.legal_basis.value if product.legal_basis is not None else None,
+            "regions": product.regions,
+        },
     }
     grant.terms_hash = canonical_hash(grant.terms)
 

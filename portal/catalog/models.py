@@ -10,7 +10,7 @@ from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, Te
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from portal.accounts import User
-from portal.catalog.regions import leaves_eea
+from portal.catalog.regions import in_words, leaves_eea
 from portal.db import Base, key, now, pk, words
 from portal.errors import Conflict
 
@@ -206,6 +206,11 @@ class ApiProduct(Base):
     def scope_names(self) -> list[str]:
         """The names of the scopes this product knows."""
         return [str(scope["name"]) for scope in self.scopes]
+
+    @property
+    def region_names(self) -> list[str]:
+        """Where its data is kept and processed, in words; nothing when that is not stated."""
+        return in_words(self.regions)
 
     @property
     def leaves_eea(self) -> bool:

@@ -77,6 +77,7 @@ def _show(grant: Grant, *, problem: str = "", status: int = 200) -> ResponseRetu
         past=access.past_of(grant),
         followed_by=access.next_of(grant),
         as_approved=access.is_as_approved(grant),
+        stated=access.stated_when_approved(grant),
         history=access.life_of(grant),
     )
 
