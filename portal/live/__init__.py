@@ -4,6 +4,7 @@ from flask import Blueprint
 
 from portal.live import (
     account,
+    api_reference,
     app_certificates,
     app_clients,
     app_keys,
@@ -44,6 +45,7 @@ for family in (
     emergency,
     account,
     tokens,
+    api_reference,
 ):
     bp.register_blueprint(family.bp)
 

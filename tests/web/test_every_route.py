@@ -21,6 +21,7 @@ PUBLIC = {
     "live.home.show": "the shop window",
     "live.catalogue.*": "public catalogues",
     "live.product.*": "public products and their documentation",
+    "live.api_reference.*": "what programs can call here",
     "live.account.new_address": "a link from a mail, which proves itself",
     "live.account.confirm_address": "the same",
     "mailbox.*": "only registered in the demo, where no mail leaves",
