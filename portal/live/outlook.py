@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import Any
 
 from portal import access
-from portal.access import AccessRequest, CartItem, Outlook, Waiting
+from portal.access import AccessRequest, CartItem, Outlook, RequestStatus, Waiting
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment
-from portal.policies import StageSpec
+from portal.policies import StageSpec, joined
 
 
 @dataclass(frozen=True)
@@ -97,11 +97,13 @@ def _span(time: timedelta) -> str:
 def _sentence(numbers: Sequence[str], outcome: str) -> str:
     if len(numbers) == 1:
         return f"Your request {numbers[0]} has been submitted{outcome}."
-    outcome = outcome.replace(" and awaits ", " and await ", 1)
-    return f"Your requests {', '.join(numbers[:-1])} and {numbers[-1]} have been submitted{outcome}."
+    outcome = outcome.replace(" and awaits ", " and await ", 1).replace("its page says", "their pages say", 1)
+    return f"Your requests {joined(numbers, 'and')} have been submitted{outcome}."
 
 
 def _outcome(made: AccessRequest) -> str:
+    if made.status is RequestStatus.DENIED:
+        return " and denied by policy: its page says why"
     if not made.is_pending:
         return f" and {made.status} at once: you find the credential in the app {made.app.name}"
     names = [access.awaited(stage) for stage in made.open_stages]
