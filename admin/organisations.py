@@ -120,7 +120,7 @@ def save(organisation_id: int) -> ResponseReturnValue:
 @bp.post("/organisations/<key:organisation_id>/people")
 @requires(Right.EDIT_USERS)
 def add_person(organisation_id: int) -> ResponseReturnValue:
-    """Let a person belong to this organisation and no longer to theirs."""
+    """Let a person belong to this organisation and no longer to theirs; its sponsor answers for their requests now."""
     organisation, form = _find(organisation_id), PersonForm()
     person = accounts.find_person_by_email((form.email.data or "").strip()) if form.validate() else None
     if person is None:
@@ -129,6 +129,7 @@ def add_person(organisation_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             accounts.move_to_organisation(person, organisation, by=current_person())
+            access.restaff_for(person=person)
     except Conflict as refusal:
         form.email.errors = [refusal.message]
         return _show(_find(organisation_id), person_form=form, status=409)
