@@ -20,7 +20,7 @@ from sqlalchemy.orm.attributes import flag_modified
 
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind, RequestStatus
 from portal.access.provisioning import provision
-from portal.access.queries import requests_numbered
+from portal.access.queries import requests_with_ids
 from portal.access.review import ReviewStage
 from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
@@ -297,7 +297,7 @@ def emergencies(*, seen_by: User | None = None) -> Sequence[Grant]:
     standing = db.session.scalars(query.order_by(Grant.id)).unique().all()
     if seen_by is None or not standing:
         return standing
-    visible = {request.id for request in requests_numbered([g.request.number for g in standing], seen_by=seen_by)}
+    visible = {request.id for request in requests_with_ids([g.request_id for g in standing], seen_by=seen_by)}
     return [grant for grant in standing if grant.request_id in visible]
 
 

@@ -57,10 +57,15 @@ def find_request(number: str, *, seen_by: User) -> AccessRequest | None:
 
 
 def requests_numbered(numbers: Sequence[str], *, seen_by: User) -> Sequence[AccessRequest]:
-    """Those of these requests that this person may see."""
+    """Those of these requests that this person may see, in the order in which they were made."""
     ids = [i for number in numbers if (i := _id_of(number)) is not None]
+    return [request for request in requests_with_ids(ids, seen_by=seen_by) if request.number in numbers]
+
+
+def requests_with_ids(ids: Sequence[int], *, seen_by: User) -> Sequence[AccessRequest]:
+    """The same by their keys."""
     query = select(AccessRequest).where(AccessRequest.id.in_(ids), _visible_to(seen_by)).options(*_whole())
-    return db.session.scalars(query).all()
+    return db.session.scalars(query.order_by(AccessRequest.id)).all()
 
 
 def requests_of(

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import ColumnElement, select
 
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
-from portal.access.queries import requests_numbered
+from portal.access.queries import requests_with_ids
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import DELICATE, ApiProduct, is_sensitive_scope
@@ -62,7 +62,7 @@ def signals_of(request: AccessRequest) -> list[Signal]:
 def similar_decisions(request: AccessRequest, *, seen_by: User) -> Likes:
     """What was decided in the last 90 days about the same product on the same plan, the newest first."""
     ids = {request_id for product in request.products for request_id in _latest_about(product, request)}
-    query = select(AccessRequest.id, AccessRequest.status, AccessRequest.submitted_at).where(
+    query = select(AccessRequest.id, AccessRequest.status).where(
         AccessRequest.id.in_(ids),
         AccessRequest.plan_id == request.plan_id,
         AccessRequest.kind == request.kind,
@@ -70,9 +70,8 @@ def similar_decisions(request: AccessRequest, *, seen_by: User) -> Likes:
         AccessRequest.decided_at >= now() - LOOKED_BACK,
     )
     rows = db.session.execute(query.order_by(AccessRequest.id.desc())).all()
-    numbers = [f"AR-{submitted_at.year}-{request_id:06d}" for request_id, _, submitted_at in rows[: 4 * SHOWN]]
-    seen = sorted(requests_numbered(numbers, seen_by=seen_by), key=lambda one: one.id, reverse=True)
-    return Likes(dict(Counter(status for _, status, _ in rows)), seen[:SHOWN])
+    seen = requests_with_ids([request_id for request_id, _ in rows[: 4 * SHOWN]], seen_by=seen_by)
+    return Likes(dict(Counter(status for _, status in rows)), seen[::-1][:SHOWN])
 
 
 def _newness(request: AccessRequest) -> Iterator[Signal]:
