@@ -23,7 +23,7 @@ bp = Blueprint("decisions", __name__)
 @requires(Right.DECIDE_REQUESTS)
 def approve(number: str) -> ResponseReturnValue:
     """Give this reviewer's yes, to all or to less; the answer is the row, or the request's page."""
-    asked, form = page.find(number), ApproveForm()
+    asked, form = page.find_to_answer(number), ApproveForm()
     if not form.validate():
         return _asked_again(form) if is_htmx() else page.draw(asked, approving=form, status=422)
     try:
@@ -42,7 +42,7 @@ def approve(number: str) -> ResponseReturnValue:
 @requires(Right.DECIDE_REQUESTS)
 def reject(number: str) -> ResponseReturnValue:
     """Give this reviewer's no, with the reason that the requester will read."""
-    asked, form = page.find(number), RejectForm()
+    asked, form = page.find_to_answer(number), RejectForm()
     if not form.validate():
         return _asked_again(form) if is_htmx() else page.draw(asked, rejecting=form, status=422)
     try:

@@ -32,6 +32,14 @@ def find(number: str) -> AccessRequest:
     return found(access.find_request(number, seen_by=current_person()))
 
 
+def find_to_answer(number: str) -> AccessRequest:
+    """The same for who means to answer: 409 tells those whose stage comes later that it has not begun (C36)."""
+    asked = access.find_request(number, seen_by=current_person())
+    if asked is None:
+        access.refuse_early_at(number, current_person())
+    return found(asked)
+
+
 def page_of(number: str) -> str:
     """Where the request is."""
     return url_for("admin.access_requests.show", number=number)
@@ -70,7 +78,7 @@ def act(number: str, name: str, do: Callable[[AccessRequest, Any], str], **calle
 
     ``called`` names the fields that the form calls otherwise than the room.
     """
-    asked, form = find(number), FORMS[name]()
+    asked, form = find_to_answer(number), FORMS[name]()
     if not form.validate():
         return draw(asked, status=422, **{name: form})
     try:

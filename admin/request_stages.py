@@ -42,7 +42,7 @@ def pass_on(number: str) -> ResponseReturnValue:
 @requires(Right.DECIDE_REQUESTS)
 def claim(number: str) -> ResponseReturnValue:
     """Take a stage up, so that the others need not."""
-    asked, stage_id = page.find(number), _stage_id()
+    asked, stage_id = page.find_to_answer(number), _stage_id()
     try:
         with transaction():
             access.claim(asked, by=current_person(), stage_id=stage_id)
@@ -55,7 +55,7 @@ def claim(number: str) -> ResponseReturnValue:
 @requires(Right.DECIDE_REQUESTS)
 def release(number: str) -> ResponseReturnValue:
     """Leave a stage to the others again."""
-    asked, stage_id = page.find(number), _stage_id()
+    asked, stage_id = page.find_to_answer(number), _stage_id()
     try:
         with transaction():
             access.release(asked, by=current_person(), stage_id=stage_id)

@@ -108,6 +108,7 @@ from portal.access.idle import (
     revoke_proposed,
 )
 from portal.access.impact import Impact, impact_of, many, people_touched_by, refuse_unseen, touched_by
+from portal.access.later import refuse_early_at
 from portal.access.models import (
     GRANT_MOVES,
     HELD_STATES,
@@ -410,6 +411,7 @@ __all__ = [
     "reassign",
     "recheck",
     "recuse",
+    "refuse_early_at",
     "refuse_unseen",
     "register",
     "reject",

@@ -14,6 +14,7 @@ from portal.access import quorum
 from portal.access.break_glass import bar_after
 from portal.access.delegations import stands_in_for
 from portal.access.ending import close_as_withdrawn, close_refused
+from portal.access.later import refuse_early
 from portal.access.locking import lock_request, lock_requests
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
@@ -275,9 +276,11 @@ def _voices(locked: AccessRequest, by: User, comment: str, seen: str, stage_id: 
         raise Conflict(f"{changed} Look at it again before you decide.")
     chosen = next((stage for stage in locked.stages if stage.id == stage_id), None)
     if chosen is not None and chosen.state is not StageState.OPEN:
+        refuse_early(locked, by, stage_id=stage_id)
         raise Conflict(f"The {chosen.what_it_gives} is not open now. Nothing was changed.")
     voices = [v for v in voices_in(locked, by) if stage_id is None or v.stage.id == stage_id]
     if not (by.may(Right.DECIDE_REQUESTS) and voices):
+        refuse_early(locked, by)
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
     return voices
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from portal.access.decide import may_answer_now, settle
+from portal.access.later import refuse_early
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageKind, StageState
@@ -21,7 +22,7 @@ def recuse(request: AccessRequest, *, by: User, stage_id: int, reason: str) -> N
 
     If nobody else is left the stage's fallback is asked.
     """
-    locked, stage = _open_stage(request, stage_id)
+    locked, stage = _open_stage(request, stage_id, by)
     if not reason.strip():
         raise Invalid("Say why you step back: the record keeps it.", field="reason")
     mine = _mine(stage, by)
@@ -37,7 +38,7 @@ def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reaso
 
     Nobody chooses who answers their own request, and nobody puts themselves in.
     """
-    locked, stage = _open_stage(request, stage_id)
+    locked, stage = _open_stage(request, stage_id, by)
     if locked.requester_id == by.id:
         raise NotAllowed("Nobody chooses who answers their own request.")
     mine = next((a for a in stage.active_assignees if a.user_id == by.id), None)
@@ -70,7 +71,7 @@ def reassign(request: AccessRequest, to: User, *, by: User, stage_id: int, reaso
 
 def claim(request: AccessRequest, *, by: User, stage_id: int) -> None:
     """Say that one takes care of a stage, so that others need not; they still may. Raises Conflict when one has."""
-    _, stage = _open_stage(request, stage_id)
+    _, stage = _open_stage(request, stage_id, by)
     if not may_answer_now(stage, by):
         raise NotAllowed("This stage does not wait for you.")
     if stage.claimed_by is not None and stage.claimed_by_id != by.id and may_answer_now(stage, stage.claimed_by):
@@ -83,7 +84,7 @@ def claim(request: AccessRequest, *, by: User, stage_id: int) -> None:
 
 def release(request: AccessRequest, *, by: User, stage_id: int) -> None:
     """Leave a claimed stage to the others again. An administrator may for somebody who is away."""
-    _, stage = _open_stage(request, stage_id)
+    _, stage = _open_stage(request, stage_id, by)
     if stage.claimed_by_id is None:
         raise Conflict("Nobody has taken this up.")
     if stage.claimed_by_id != by.id and not by.may(Right.EDIT_USERS):
@@ -103,6 +104,7 @@ def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> Re
     locked = lock_request(request)
     mine = [stage for stage in locked.open_stages if may_answer_now(stage, by)]
     if not mine:
+        refuse_early(locked, by)
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
     template = next((t for t in addable_stages(locked) if t.key == key), None)
     if template is None:
@@ -129,10 +131,11 @@ def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> Re
     return added
 
 
-def _open_stage(request: AccessRequest, stage_id: int) -> tuple[AccessRequest, ReviewStage]:
+def _open_stage(request: AccessRequest, stage_id: int, by: User) -> tuple[AccessRequest, ReviewStage]:
     locked = lock_request(request)
     stage = next((s for s in locked.stages if s.id == stage_id), None)
     if stage is None or stage.state is not StageState.OPEN:
+        refuse_early(locked, by, stage_id=stage_id)
         raise Conflict("This stage is not open any more. Nothing was changed.")
     return locked, stage
 

@@ -56,6 +56,13 @@ def find_request(number: str, *, seen_by: User) -> AccessRequest | None:
     return request if request is not None and request.number == number else None
 
 
+def request_numbered(number: str) -> AccessRequest | None:
+    """The request with this public number, whoever may see it; for a rule, never for a page."""
+    request_id = _id_of(number)
+    request = db.session.get(AccessRequest, request_id) if request_id is not None else None
+    return request if request is not None and request.number == number else None
+
+
 def requests_numbered(numbers: Sequence[str], *, seen_by: User) -> Sequence[AccessRequest]:
     """Those of these requests that this person may see, in the order in which they were made."""
     ids = [i for number in numbers if (i := _id_of(number)) is not None]

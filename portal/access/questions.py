@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.access.clarification import Clarification, QuestionState
 from portal.access.decide import LONGEST_COMMENT, Voice, as_now, voices_in
+from portal.access.later import refuse_early
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest
 from portal.access.review import UNANSWERED, ReviewStage, StageState
@@ -88,6 +89,7 @@ def _voice(locked: AccessRequest, by: User, stage_id: int | None) -> Voice:
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
     voices = [voice for voice in voices_in(locked, as_now(by)) if stage_id in (None, voice.stage.id)]
     if not voices:
+        refuse_early(locked, by, stage_id=stage_id)
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
     return voices[0]
 
