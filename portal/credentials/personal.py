@@ -23,6 +23,7 @@ from portal.events import EventKind, record
 LONGEST_TOKEN_NAME = 120
 MOST_TOKEN_DAYS = 366
 MOST_TOKENS = 20
+MADE_MEANWHILE = "A token was made since this page was opened, perhaps by pressing twice."
 HINT_LENGTH = 8
 
 
@@ -66,15 +67,21 @@ class MadeToken:
         return f"MadeToken(name={self.name!r}, token=…)"
 
 
-def make_personal_token(name: str, *, days: int, by: User) -> MadeToken:
-    """A new token of this person, shown this once. Raises Invalid, or Conflict when there are too many."""
+def make_personal_token(name: str, *, days: int, by: User, seen: int | None = None) -> MadeToken:
+    """A new token of this person, shown this once. Raises Invalid, or Conflict when there are too many.
+
+    ``seen`` is the newest token that the form knew of, 0 for none: of two presses of one form the second makes none.
+    """
     name = name.strip()
     if not name or len(name) > LONGEST_TOKEN_NAME or not name.isprintable():
         raise Invalid(f"Give the token a name of at most {LONGEST_TOKEN_NAME} characters.", field="name")
     if not 1 <= days <= MOST_TOKEN_DAYS:
         raise Invalid(f"Let the token end after 1 to {MOST_TOKEN_DAYS} days.", field="days")
     lock(User, by.id)  # of two at once, the second counts the first
-    if len([token for token in personal_tokens_of(by) if token.is_good]) >= MOST_TOKENS:
+    known = personal_tokens_of(by)
+    if seen is not None and seen != (known[0].id if known else 0):
+        raise Conflict(f"{MADE_MEANWHILE} If you have not seen it, revoke it and make another.")
+    if len([token for token in known if token.is_good]) >= MOST_TOKENS:
         raise Conflict(f"You have {MOST_TOKENS} tokens, which is the most. Revoke one first.")
     text, ends = new_personal_token(), now() + timedelta(days=days)
     token = PersonalToken(

@@ -23,6 +23,7 @@ from portal.credentials.clientkeys import keys_of
 from portal.credentials.issue import end
 from portal.credentials.keys import ES256, RS256, Key
 from portal.credentials.models import LIVE_STATES, Credential, CredentialState
+from portal.credentials.personal import MADE_MEANWHILE
 from portal.credentials.secret import (
     hash_secret,
     new_client_id,
@@ -120,14 +121,20 @@ class RegisteredKey:
     algorithm: str
 
 
-def allow_registration(credential: Credential, *, by: User) -> AllowedRegistration:
-    """A token with which one client can register under this credential. Raises NotAllowed or Conflict."""
+def allow_registration(credential: Credential, *, by: User, seen: int | None = None) -> AllowedRegistration:
+    """A token with which one client can register under this credential. Raises NotAllowed or Conflict.
+
+    ``seen`` is the newest token that the form knew of, 0 for none: of two presses of one form the second makes none.
+    """
     locked = _locked_for_owner(credential, by)
     if locked.auth_method is not AuthMethod.OAUTH2 or locked.parent_id is not None:
         raise Conflict("Clients can register only under an OAuth credential that was approved.")
     if locked.state is not CredentialState.ACTIVE or not locked.is_live:
         raise Conflict(f"This credential is {locked.status.lower()}. It has to be active.")
-    if len([token for token in initial_tokens_of(locked) if token.is_good]) >= MOST_OPEN_TOKENS:
+    known = initial_tokens_of(locked)
+    if seen is not None and seen != (known[0].id if known else 0):
+        raise Conflict(f"{MADE_MEANWHILE} If you have not seen it, withdraw it and make another.")
+    if len([token for token in known if token.is_good]) >= MOST_OPEN_TOKENS:
         raise Conflict(f"{MOST_OPEN_TOKENS} tokens are open already. Use or withdraw one first.")
     text = new_initial_token()
     made = InitialAccessToken(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, current_app, url_for
+from flask import Blueprint, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal import access, credentials
 from portal.accounts import Right
 from portal.credentials import Credential
 from portal.db import transaction
+from portal.errors import Conflict
 from portal.live.mine import own_credential
-from portal.web import current_person, done, found, render, requires
+from portal.web import current_person, done, found, key_of, render, requires
 
 bp = Blueprint("app_clients", __name__)
 BASE = "/apps/<key:app_id>/credentials/<key:credential_id>/clients"
@@ -20,12 +21,20 @@ BASE = "/apps/<key:app_id>/credentials/<key:credential_id>/clients"
 @requires(Right.REQUEST_ACCESS)
 def index(app_id: int, credential_id: int) -> ResponseReturnValue:
     """The open tokens of a credential, and the clients that registered under it."""
+    return _index(app_id, credential_id)
+
+
+def _index(app_id: int, credential_id: int, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
     credential = _credential(app_id, credential_id)
+    tokens = credentials.initial_tokens_of(credential)
     return render(
         "live/app_clients/index.html",
+        status=status,
         app=credential.app,
         credential=credential,
-        tokens=[token for token in credentials.initial_tokens_of(credential) if token.is_good],
+        problem=problem,
+        seen=tokens[0].id if tokens else 0,
+        tokens=[token for token in tokens if token.is_good],
         clients=credentials.registered_clients_of(credential),
         endpoint=_endpoint(),
     )
@@ -36,8 +45,12 @@ def index(app_id: int, credential_id: int) -> ResponseReturnValue:
 def allow(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Make a token and show it, this once, in this very answer: it is kept nowhere (H1)."""
     credential = _credential(app_id, credential_id)
-    with transaction():
-        allowed = credentials.allow_registration(credential, by=current_person())
+    seen = key_of(request.form.get("seen", "")) or 0
+    try:
+        with transaction():
+            allowed = credentials.allow_registration(credential, by=current_person(), seen=seen)
+    except Conflict as refusal:
+        return _index(app_id, credential_id, problem=refusal.message, status=409)
     credential = _credential(app_id, credential_id)
     answer = render(
         "live/app_clients/token.html", app=credential.app, credential=credential, allowed=allowed, endpoint=_endpoint()

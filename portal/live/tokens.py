@@ -5,15 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, current_app, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import IntegerField, StringField
+from wtforms import HiddenField, IntegerField, StringField
 from wtforms.validators import DataRequired, Length, NumberRange
 
 from portal import credentials
 from portal.accounts import Right
 from portal.credentials import LONGEST_TOKEN_NAME, MOST_TOKEN_DAYS
 from portal.db import transaction
-from portal.errors import Invalid
-from portal.web import blame, current_person, done, render, requires
+from portal.errors import Conflict, Invalid
+from portal.web import blame, current_person, done, key_of, render, requires
 
 bp = Blueprint("tokens", __name__)
 
@@ -27,17 +27,20 @@ class TokenForm(FlaskForm):
         [DataRequired(f"Enter 1 to {MOST_TOKEN_DAYS} days."), NumberRange(1, MOST_TOKEN_DAYS)],
         default=90,
     )
+    seen = HiddenField()
 
 
 @bp.get("/account/tokens")
 @requires(Right.REQUEST_ACCESS)
 def index(form: TokenForm | None = None, status: int = 200) -> ResponseReturnValue:
     """The person's tokens, and the form for a new one."""
+    form, tokens = form or TokenForm(formdata=None), credentials.personal_tokens_of(current_person())
+    form.seen.data = tokens[0].id if tokens else 0
     return render(
         "live/tokens/index.html",
         status=status,
-        form=form or TokenForm(formdata=None),
-        tokens=credentials.personal_tokens_of(current_person()),
+        form=form,
+        tokens=tokens,
         endpoint=_endpoint(),
     )
 
@@ -49,12 +52,13 @@ def create() -> ResponseReturnValue:
     form = TokenForm()
     if not form.validate():
         return index(form, 422)
+    name, days, seen = form.name.data or "", form.days.data or 0, key_of(form.seen.data or "") or 0
     try:
         with transaction():
-            made = credentials.make_personal_token(form.name.data or "", days=form.days.data or 0, by=current_person())
-    except Invalid as refusal:
+            made = credentials.make_personal_token(name, days=days, by=current_person(), seen=seen)
+    except (Invalid, Conflict) as refusal:
         blame(form, refusal)
-        return index(form, 422)
+        return index(form, 409 if isinstance(refusal, Conflict) else 422)
     answer = render("live/tokens/made.html", made=made, endpoint=_endpoint())
     answer.headers["Cache-Control"] = "no-store"
     return answer
