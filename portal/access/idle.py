@@ -12,22 +12,22 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from portal.access.ending import may_revoke, revoke_access
+from portal.access.ending import may_revoke, revoke_access, said_why
 from portal.access.models import HELD_STATES, Grant, GrantState
+from portal.access.register import visible_to
 from portal.access.usage import ScopeUse, use_of
-from portal.accounts import Right, User
+from portal.accounts import User
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, AuthMethod, product_owner
+from portal.catalog import ApiProduct, AuthMethod
 from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Invalid, PortalError
 from portal.events import EventKind, record
 
 MOST_PROPOSED = 100
-LONGEST_REASON = 2000
 
 
 class Idle(StrEnum):
@@ -82,19 +82,18 @@ def idle_grants(kind: Idle, days: int, *, seen_by: User, after: int | None = Non
 def revoke_proposed(seen: Mapping[int, str], *, by: User, reason: str) -> list[Proposed]:
     """Take back each of these, each judged alone. ``seen`` is by key what ``mark_of_use`` said on the screen.
 
-    What was used since then stays. Raises Invalid without a reason, or for more than a hundred.
+    What was used since then stays, and what this person may not see is passed over. Raises Invalid without a reason, or
+    for more than a hundred.
     """
-    if not reason.strip() or len(reason) > LONGEST_REASON:
-        raise Invalid(f"Give a reason of at most {LONGEST_REASON:,} characters: the app’s people will read it.")
-    done = []
-    for grant in _proposed(seen):
+    said, done = said_why(reason), []
+    for grant in _proposed(seen, by):
         label = grant.label
         if mark_of_use(grant) != seen[grant.id]:
             done.append(Proposed(label, "It has been used since you opened the page, so it stays.", done=False))
             continue
         try:
             with db.session.begin_nested():
-                revoke_access(grant, by=by, reason=reason.strip())
+                revoke_access(grant, by=by, reason=said)
             done.append(Proposed(label, "Revoked.", done=True))
         except PortalError as refusal:
             done.append(Proposed(label, refusal.message, done=False))
@@ -103,7 +102,7 @@ def revoke_proposed(seen: Mapping[int, str], *, by: User, reason: str) -> list[P
 
 def ask_owners(seen: Mapping[int, str], *, by: User) -> list[Proposed]:
     """Ask the owner of each app by mail whether it still needs these; one mail for an app. Raises Invalid."""
-    grants = [grant for grant in _proposed(seen) if may_revoke(grant, by)]
+    grants = [grant for grant in _proposed(seen, by) if may_revoke(grant, by)]
     uses, done = use_of(grants), []
     for app in {grant.app_id: grant.app for grant in grants}.values():
         if not app.owner.active:
@@ -123,7 +122,8 @@ def mark_of_use(grant: Grant) -> str:
     return grant.last_used_at.isoformat() if grant.last_used_at is not None else ""
 
 
-def _proposed(seen: Mapping[int, str]) -> Sequence[Grant]:
+def _proposed(seen: Mapping[int, str], by: User) -> Sequence[Grant]:
+    """Those of these that this person may see, those of one credential after each other."""
     if not seen or len(seen) > MOST_PROPOSED:
         raise Invalid("Select at least one access first." if not seen else f"Select at most {MOST_PROPOSED} at once.")
     whole = (
@@ -132,14 +132,14 @@ def _proposed(seen: Mapping[int, str]) -> Sequence[Grant]:
         joinedload(Grant.plan),
         joinedload(Grant.credential),
     )
-    query = select(Grant).where(Grant.id.in_(list(seen))).order_by(Grant.credential_id, Grant.id)
+    query = select(Grant).where(Grant.id.in_(list(seen)), visible_to(by)).order_by(Grant.credential_id, Grant.id)
     return db.session.scalars(query.options(*whole)).unique().all()
 
 
 def _narrowed(query: Select[Any], kind: Idle, days: int, person: User) -> Select[Any]:
     """Of these grants those of this kind that the person may see."""
     query = query.join(Credential, Credential.id == Grant.credential_id)
-    query = query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()), _seen_by(person), *_is(kind, days))
+    query = query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()), visible_to(person), *_is(kind, days))
     if kind is Idle.LEFT:
         query = query.join(DeveloperApp, DeveloperApp.id == Grant.app_id).join(User, User.id == DeveloperApp.owner_id)
         return query.where(~User.active)
@@ -159,12 +159,3 @@ def _is(kind: Idle, days: int) -> list[ColumnElement[bool]]:
     used = select(func.count()).select_from(ScopeUse).where(ScopeUse.grant_id == Grant.id).scalar_subquery()
     wide = func.json_array_length(Grant.scopes) > used
     return [*seen, Grant.last_used_at >= before, Grant.starts_at < before, wide]
-
-
-def _seen_by(person: User) -> ColumnElement[bool]:
-    """All for those who see every request; for owners what is theirs, and what is nobody's."""
-    if person.may(Right.SEE_ALL_REQUESTS):
-        return true()
-    mine = select(product_owner.c.product_id).where(product_owner.c.user_id == person.id)
-    owned = exists(select(product_owner.c.product_id).where(product_owner.c.product_id == Grant.product_id))
-    return or_(Grant.product_id.in_(mine), ~owned)

@@ -69,7 +69,7 @@ def register(
 
     ``search`` matches app, owner, organisation, product and client id. One query, whatever is asked for.
     """
-    query = select(Grant).where(_visible_to(seen_by), *_in_view(view))
+    query = select(Grant).where(visible_to(seen_by), *_in_view(view))
     if search.strip():
         query = query.where(_matches(search.strip()))
     if environment is not None:
@@ -86,7 +86,7 @@ def register(
 
 def find_access(grant_id: int, *, seen_by: User) -> Grant | None:
     """This access as this person may see it; None when it is not theirs to see."""
-    query = select(Grant).where(Grant.id == grant_id, _visible_to(seen_by)).options(*_listed())
+    query = select(Grant).where(Grant.id == grant_id, visible_to(seen_by)).options(*_listed())
     return db.session.scalars(query).unique().one_or_none()
 
 
@@ -141,7 +141,8 @@ def _in_words(event: AuditEvent) -> str:
     return ""
 
 
-def _visible_to(person: User) -> ColumnElement[bool]:
+def visible_to(person: User) -> ColumnElement[bool]:
+    """All access for those who see every request; for owners what is to their products, and to those of nobody."""
     if person.may(Right.SEE_ALL_REQUESTS):
         return Grant.id.is_not(None)
     if not person.may(Right.SEE_APPS):
