@@ -18,6 +18,7 @@ from portal.errors import Conflict, Invalid
 from portal.web import blame, current_person, done, found, render, requires
 
 bp = Blueprint("delegations", __name__)
+_LAST = date.max - timedelta(days=1)  # the calendar has no day after its last one
 
 
 class DelegationForm(FlaskForm):
@@ -53,7 +54,7 @@ def give() -> ResponseReturnValue:
                 reviewer_named(form.to.data or ""),
                 by=current_person(),
                 starts_at=max(_midnight(form.starts_on.data), now()),
-                ends_at=_midnight(form.ends_on.data) + timedelta(days=1),
+                ends_at=_midnight(min(form.ends_on.data, _LAST)) + timedelta(days=1),
                 reason=form.reason.data or "",
             )
             name = made.to_user.display_name

@@ -119,7 +119,7 @@ def audit_page(
         query = query.where(AuditEvent.subject.icontains(subject, autoescape=True))
     if since:
         query = query.where(AuditEvent.occurred_at >= _start_of(since))
-    if until:
+    if until and until < date.max:  # the calendar has no day after its last one
         query = query.where(AuditEvent.occurred_at < _start_of(until) + timedelta(days=1))
     return db.session.scalars(query).all()
 
