@@ -18,8 +18,13 @@ from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, WEEKDAYS,
 
 DAY = 86_400
 SECONDS_OF_PERIOD = {
-    **{"second": 1, "minute": 60, "hour": 3_600, "day": DAY},
-    **{"week": 7 * DAY, "month": 30 * DAY, "year": 365 * DAY},
+    "second": 1,
+    "minute": 60,
+    "hour": 3_600,
+    "day": DAY,
+    "week": 7 * DAY,
+    "month": 30 * DAY,
+    "year": 365 * DAY,
 }
 
 

@@ -100,7 +100,8 @@ def people_of(source: Mapping[str, Any], circle: Circle) -> Sequence[User]:
         case "group":
             return members_of(str(source.get("key", "")))
         case "role":
-            return people_with_role(RoleName(str(source.get("role"))))
+            role = str(source.get("role"))
+            return people_with_role(RoleName(role)) if role in set(RoleName) else []
         case "person":
             found = find_person_by_email(str(source.get("email", "")))
             return [found] if found is not None else []

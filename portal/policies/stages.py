@@ -73,7 +73,7 @@ class Times:
         found = []
         if not 0 < self.remind_hours <= self.escalate_hours <= self.expire_hours:
             found.append("Reminder, escalation and expiry must follow each other.")
-        if not 0 < max([self.due_hours, *self.due_in.values()]) <= self.expire_hours:
+        if not all(0 < hours <= self.expire_hours for hours in (self.due_hours, *self.due_in.values())):
             found.append("The stage must be due before it expires.")
         if max(self.expire_hours, self.answer_hours) > MOST_HOURS or self.answer_hours < 1:
             found.append(f"Times are between 1 and {MOST_HOURS:,} working hours.")
