@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain, count
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -222,9 +223,8 @@ def _number(text: str) -> int | float | str:
 def _key_from(because: str, taken: set[str], number: int) -> str:
     """A short name made of the sentence, that no other rule has."""
     plain = "-".join(re.findall(r"[a-z0-9]+", because.lower()))[:32].strip("-") or f"rule-{number + 1}"
-    while plain in taken:
-        plain = f"{plain[:36]}-{number + 1}" if not plain.endswith(f"-{number + 1}") else f"{plain}x"[:40]
-    return plain
+    others = (f"{plain}-{nth}" for nth in count(number + 1))
+    return next(key for key in chain([plain], others) if key not in taken)
 
 
 def steps_of(rules: Mapping[str, Any]) -> dict[str, int]:
