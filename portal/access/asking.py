@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import func, inspect, select
+from sqlalchemy import inspect, null, select, union_all
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import forms, policies
-from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestStatus
+from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState, RequestItem, RequestStatus
 from portal.access.review import PolicyDecision, ReviewStage, StageKind
 from portal.accounts import User
 from portal.apps import DeveloperApp
@@ -92,11 +93,18 @@ def history_of_app(
     said: dict[RequestStatus, set[int]] = defaultdict(set)
     for product_id, status in db.session.execute(past):
         said[status].add(product_id)
-    grants = select(func.count()).where(Grant.app_id == app.id, Grant.state == GrantState.ACTIVE)
+    held = select(ApiProduct.slug, Grant.state).join(Grant, Grant.product_id == ApiProduct.id)
+    held = held.where(Grant.app_id == app.id, Grant.state.in_(HELD_STATES))
+    asked = select(ApiProduct.slug, null()).join(RequestItem, RequestItem.product_id == ApiProduct.id)
+    asked = asked.where(RequestItem.app_id == app.id, RequestItem.is_open)
+    if but is not None and but.id is not None:
+        asked = asked.where(RequestItem.request_id != but.id)
+    has: Sequence[Any] = db.session.execute(union_all(held, asked)).all()
     return policies.History(
         approved=frozenset(said[RequestStatus.APPROVED]),
         rejected=frozenset(said[RequestStatus.REJECTED]),
-        grants=db.session.scalar(grants) or 0,
+        grants=sum(state == GrantState.ACTIVE for _, state in has),
+        products=frozenset(slug for slug, _ in has),
     )
 
 

@@ -193,6 +193,14 @@ REGISTRY = Registry(
             3,
             "the number of APIs that the app can already use",
         ),
+        _set(
+            "app.products",
+            "Products that the app has, or asks for",
+            Source.APP,
+            "payments",
+            phrase="what the app has or asks for",
+            any_case=True,
+        ),
         _text("product.slug", "Short name of the product", Source.PRODUCT, "payments", "the product"),
         _text("product.category", "Category of the product", Source.PRODUCT, "Finance"),
         _set(

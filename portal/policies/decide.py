@@ -24,11 +24,15 @@ from portal.policies.whereabouts import Whereabouts, whereabouts_of
 
 @dataclass(frozen=True)
 class History:
-    """What the app was told before about a product, and how much it has."""
+    """What the app was told before about a product, how much it has, and of what, by the products' short names.
+
+    ``products`` are those that it holds, suspended or not, and those of its other requests that are under way.
+    """
 
     approved: frozenset[int] = frozenset()
     rejected: frozenset[int] = frozenset()
     grants: int = 0
+    products: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -158,6 +162,8 @@ def facts_for(ask: Ask, product: ApiProduct, moment: datetime | None = None) -> 
         facts["app.visibility"] = app.visibility.value
         facts["app.age_days"] = (now() - app.created_at).days
         facts["app.grants"] = ask.history.grants
+        beside = {other.slug for other in ask.products if other.id != product.id}
+        facts["app.products"] = sorted(ask.history.products | beside)
         facts |= PROVIDERS.facts_of((app.id, product.slug, ask.environment.value))
     return facts | (ask.where or whereabouts_of(requester)).facts()
 

@@ -105,8 +105,8 @@ def _known(policy: Policy) -> dict[str, list[str]]:
     """The values that the registry cannot know, of those attributes that the policy reads."""
     reads = frozenset[str]().union(*(rule.reads for rule in policy.rules)) if policy.rules else frozenset()
     known: dict[str, list[str]] = {}
-    if "product.slug" in reads:
-        known["product.slug"] = list(db.session.scalars(select(ApiProduct.slug)))
+    for name in reads & {"product.slug", "app.products"}:
+        known[name] = list(db.session.scalars(select(ApiProduct.slug)))
     if "product.category" in reads:
         known["product.category"] = list(catalog.categories())
     if "product.regions" in reads:

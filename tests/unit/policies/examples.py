@@ -16,6 +16,7 @@ PLAIN: dict[str, Any] = {
     "app.visibility": "personal",
     "app.age_days": 30,
     "app.grants": 1,
+    "app.products": ["weather"],
     "product.slug": "payments",
     "product.category": "Finance",
     "product.tags": ["money"],
