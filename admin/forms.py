@@ -9,7 +9,7 @@ from flask import Blueprint, Request, abort, request, url_for
 from flask.typing import ResponseReturnValue
 
 from admin.choosing import OWN
-from portal import catalog, forms
+from portal import access, catalog, forms
 from portal.accounts import Right
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import transaction
@@ -108,6 +108,7 @@ def preview(form_id: int) -> ResponseReturnValue:
         environments=list(Environment),
         accepted=forms.ACCEPTED,
         most_files=forms.MOST_FILES,
+        reviews=access.reviews_named(key for field in asked.fields for key in field.needed_by),
     )
 
 
@@ -199,6 +200,7 @@ def _typed_row(sent: Request, prefix: str) -> dict[str, Any]:
     return {
         **typed,
         "required": f"{prefix}required" in sent.form,
+        "again": f"{prefix}again" in sent.form,
         "choices": [_typed_choice(line) for line in sent.form.get(f"{prefix}choices", "").splitlines() if line.strip()],
         "shown_if": {"field": sent.form.get(f"{prefix}shown_field", ""), "is": asked},
         "needed_by": stages,

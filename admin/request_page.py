@@ -146,7 +146,7 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
     return {
         **_course(asked),
         "questions": access.questions_about(asked),
-        "filled": forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
+        **_answered(asked, person),
         "earlier": access.earlier_requests(asked, seen_by=person),
         "missing": access.missing_answers(stage) if stage is not None else [],
         "is_own": stage is not None and stage.id in mine,
@@ -162,6 +162,18 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "likes": access.similar_decisions(asked, seen_by=person),
         "renewed": access.grants_renewed_by(asked),
         "given": access.grants_from(asked) if asked.kind is RequestKind.BREAK_GLASS else [],
+    }
+
+
+def _answered(asked: AccessRequest, person: User) -> dict[str, Any]:
+    """What was answered, with the requests that it was used again from, and how the reviews that need it are called."""
+    origins = asked.answer_origins
+    filled = forms.filled(asked.form_ids, asked.answers, environment=asked.environment, origins=origins)
+    answers = filled.answers if filled else ()
+    return {
+        "filled": filled,
+        "linked": access.numbers_seen((each.number for each in answers if each.number), seen_by=person),
+        "reviews": access.reviews_named(key for each in answers for key in each.needed_by),
     }
 
 

@@ -14,8 +14,8 @@ from flask import Request
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import FileStorage
 
-from portal import forms
-from portal.access import CartRejected, Category
+from portal import access, forms
+from portal.access import CartRejected, Category, Earlier
 from portal.accounts import User
 from portal.catalog import Environment
 from portal.errors import Conflict, Invalid
@@ -30,12 +30,16 @@ NOT_KEPT = frozenset({"csrf_token", "seen", "forms_seen"})
 
 @dataclass
 class Given:
-    """What the browser sent for the form: typed answers, files that may be kept, and why others may not."""
+    """What the browser sent for the form: typed answers, files that may be kept, and why others may not.
+
+    ``earlier`` are the answers of earlier requests that may be used again.
+    """
 
     raw: dict[str, Any] = field(default_factory=dict)
     files: list[tuple[str, GivenFile]] = field(default_factory=list)
     newer: list[tuple[str, int, GivenFile]] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
+    earlier: dict[str, Earlier] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -164,6 +168,9 @@ def page_context(asked: Ask, given: Given, found: Weighed | None, *, by: User) -
         "accepted": forms.ACCEPTED,
         "most_files": forms.MOST_FILES,
         "draft": forms.draft_of(by),
+        "again": _used_again(asked, given),
+        "linked": access.numbers_seen((each.number for each in given.earlier.values()), seen_by=by, own=True),
+        "reviews": access.reviews_named(key for each in asked.own_fields for key in each.needed_by),
     }
 
 
@@ -183,6 +190,15 @@ def reason_faults(refused: CartRejected | Conflict | None) -> list[str]:
     """What is wrong with the reason that was given."""
     problems = refused.problems if isinstance(refused, CartRejected) else ()
     return [problem.message for problem in problems if problem.category is Category.REASON]
+
+
+def _used_again(asked: Ask, given: Given) -> dict[str, Earlier]:
+    """The answers that stand on the page as they were given before."""
+    return {
+        each.key: given.earlier[each.key]
+        for each in asked.own_fields
+        if each.key in given.earlier and forms.same_answer(each, given.raw.get(each.key), given.earlier[each.key].value)
+    }
 
 
 def _keep(parts: Mapping[str, Any], *, by: User) -> None:

@@ -25,8 +25,9 @@ from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
 from portal.forms import Ask
-from portal.live import asking, outlook
+from portal.live import asking, outlook, used_again
 from portal.live.asking import Given
+from portal.live.used_again import Shown
 from portal.web import blame, current_person, done, is_htmx, key_of, render, requires
 
 bp = Blueprint("cart", __name__)
@@ -40,6 +41,7 @@ class CartForm(FlaskForm):
 
     seen = HiddenField()
     forms_seen = HiddenField()
+    used_again = HiddenField()
     environment = SelectField("Environment", validate_choice=False)
     app = SelectField("Developer app", validate_choice=False)
     app_name = StringField("App name", validators=[Length(max=apps.LONGEST_NAME)])
@@ -161,7 +163,15 @@ def foresee() -> ResponseReturnValue:
     asked = access.form_of(items, form.environment.data or "")
     if not is_htmx():
         return _show(form, given=given)
-    return render("live/cart/_outlook.html", foreseen=_foreseen(form, items, asked, given))
+    before = form.used_again.data
+    _fill_in(form, asked, given)
+    return render(
+        "live/cart/_foreseen.html",
+        form=form,
+        foreseen=_foreseen(form, items, asked, given),
+        is_other_app=form.used_again.data != before,
+        **asking.page_context(asked, given, None, by=person),
+    )
 
 
 @bp.post("/cart/check")
@@ -194,7 +204,10 @@ def submit() -> ResponseReturnValue:
     reusable = _offer_choices(form)
     if not (form.validate() and _choices_stand(form, reusable)) or given.refused:
         return _show(form, given=given, status=422)
-    _look_up(form, access.cart_of(current_person()))
+    items = access.cart_of(current_person())
+    if _fill_in(form, access.form_of(items, form.environment.data or ""), given):
+        return _show(form, used_again.refusal().problems, given=given, status=422)
+    _look_up(form, items)
     try:
         with transaction():
             made = _submit(form, given, reusable)
@@ -332,6 +345,7 @@ def _show(
     reusable = _offer_choices(form)
     asked = access.form_of(items, form.environment.data or "")
     given = given or Given(asking.draft_answers(person) if asked.forms else {})
+    _fill_in(form, asked, given)
     form.seen.data, form.forms_seen.data = access.fingerprint(items), _ids(asked)
     standing = access.problems(items, by=person)
     found = None
@@ -378,9 +392,21 @@ def _versions(items: Sequence[CartItem]) -> dict[int, list[ApiVersion]]:
     return catalog.versions_of([item.product for item in items])
 
 
+def _fill_in(form: CartForm, asked: Ask, given: Given) -> bool:
+    """Put earlier answers of the chosen app where nobody has typed; says whether the form reads differently now."""
+    app = _chosen_app(form)
+    changed = used_again.fill_in(given, asked, app, Shown.read(form.used_again.data or ""), by=current_person())
+    form.used_again.data = used_again.mark_of(given, app)
+    return changed
+
+
+def _chosen_app(form: CartForm) -> DeveloperApp | None:
+    return next((app for app in apps.apps_of(current_person()) if str(app.id) == form.app.data), None)
+
+
 def _look_up(form: CartForm, items: Sequence[CartItem]) -> DeveloperApp | None:
     """The app that is chosen, once the systems outside have been asked what they know of it."""
-    app = next((app for app in apps.apps_of(current_person()) if str(app.id) == form.app.data), None)
+    app = _chosen_app(form)
     policies.look_up(app, [item.product for item in items], form.environment.data or "")
     return app
 

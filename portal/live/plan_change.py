@@ -13,9 +13,11 @@ from portal.accounts import Right
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict
-from portal.live import asking, outlook
+from portal.forms import Ask
+from portal.live import asking, outlook, used_again
 from portal.live.asking import Given
 from portal.live.mine import own_credential
+from portal.live.used_again import Shown
 from portal.web import current_person, done, key_in_url, key_of, render, requires
 
 bp = Blueprint("plan_change", __name__)
@@ -44,6 +46,8 @@ def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
             asking.keep_files(given, by=current_person())
     if given.refused:
         return _show(own_credential(app_id, credential_id), wanted, given, status=422)
+    if _fill_in(credential, given, access.form_of_change(change, plan)):
+        return _show(credential, wanted, given, used_again.refusal(), status=422)
     policies.look_up(change.credential.app, change.products, str(change.credential.environment))
     try:
         with transaction():
@@ -77,11 +81,13 @@ def _show(
     if plan is not None:
         policies.look_up(credential.app, change.products, str(credential.environment))
         asked = access.form_of_change(change, plan)
-        given = given or Given(dict(change.answers))
+        given = given or Given(access.answers_now(change.answers, {}, asked))
+        _fill_in(credential, given, asked)
         weighed = forms.weigh_answers(asked, given.raw, by=person)
         look = access.foresee_change(change, plan, form_ids=asked.form_ids, answers=weighed.answers)
         context = asking.page_context(asked, given, weighed if status == 422 else None, by=person)
         context["foreseen"] = outlook.in_words("", look)
+        context["used_again"] = used_again.mark_of(given, credential.app)
         context["scopes"] = {grant.id: access.scopes_after(grant, plan) for grant in change.grants}
     return render(
         "live/plan_change/show.html",
@@ -95,6 +101,11 @@ def _show(
         reason_wrong=asking.reason_faults(refused),
         **context,
     )
+
+
+def _fill_in(credential: Credential, given: Given, asked: Ask) -> bool:
+    shown = Shown.read(request.form.get("used_again", ""))
+    return used_again.fill_in(given, asked, credential.app, shown, by=current_person())
 
 
 def _told(asked: access.AccessRequest) -> str:

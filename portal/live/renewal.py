@@ -14,9 +14,10 @@ from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Conflict
 from portal.forms import Ask, Weighed
-from portal.live import asking, outlook
+from portal.live import asking, outlook, used_again
 from portal.live.asking import Given
 from portal.live.mine import own_credential
+from portal.live.used_again import Shown
 from portal.web import current_person, done, render, requires
 
 bp = Blueprint("renewal", __name__)
@@ -41,6 +42,8 @@ def submit(app_id: int, credential_id: int) -> ResponseReturnValue:
             asking.keep_files(given, by=current_person())
     if given.refused:
         return _show(own_credential(app_id, credential_id), given, status=422)
+    if renewal.items and _fill_in(credential, given, access.form_of_renewal(renewal)):
+        return _show(credential, given, used_again.refusal(), status=422)
     _look_up(renewal)
     try:
         with transaction():
@@ -79,12 +82,14 @@ def _show(
     if renewal.items:
         _look_up(renewal)
         asked = access.form_of_renewal(renewal)
-        given = given or Given(dict(renewal.answers))
+        given = given or Given(access.answers_now(renewal.answers, {}, asked))
+        _fill_in(credential, given, asked)
         weighed = forms.weigh_answers(asked, given.raw, by=person)
         look = access.foresee_renewal(renewal, by=person, form_ids=asked.form_ids, answers=weighed.answers)
         context = asking.page_context(asked, given, weighed if status == 422 else None, by=person)
         context |= _split(asked, weighed, renewal)
         context["foreseen"] = outlook.in_words("", look)
+        context["used_again"] = used_again.mark_of(given, credential.app)
     reason = request.form.get("reason") if request.method == "POST" else None
     return render(
         "live/renewal/show.html",
@@ -99,6 +104,11 @@ def _show(
     )
 
 
+def _fill_in(credential: Credential, given: Given, asked: Ask) -> bool:
+    shown = Shown.read(request.form.get("used_again", ""))
+    return used_again.fill_in(given, asked, credential.app, shown, by=current_person())
+
+
 def _look_up(renewal: Renewal) -> None:
     """Ask the systems outside, as the cart does: a decision takes what they have told."""
     credential, products = renewal.credential, [grant.product for grant in renewal.grants]
@@ -106,10 +116,12 @@ def _look_up(renewal: Renewal) -> None:
 
 
 def _split(asked: Ask, weighed: Weighed, renewal: Renewal) -> dict[str, Any]:
-    """What still needs an answer or was not asked before, and what was answered already."""
+    """What still needs an answer, was not asked before or was answered too long ago; and what was answered already."""
     before = {number for grant in renewal.grants for number in grant.request.form_ids}
     known = {field.key for field in forms.ask(forms.forms_by_id(sorted(before))).fields} if before else set()
-    new = [each for each in asked.own_fields if each.key in weighed.errors or each.key not in known]
+    aged = {each.key for each in asked.own_fields if each.again} & renewal.answers.keys() - weighed.answers.keys()
+    wanted = weighed.errors.keys() | aged
+    new = [each for each in asked.own_fields if each.key in wanted or each.key not in known]
     return {"new_fields": new, "old_fields": [each for each in asked.own_fields if each not in new]}
 
 

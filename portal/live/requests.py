@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -157,6 +159,18 @@ def _own(number: str) -> AccessRequest:
     return found(asked if asked.requester_id == person.id else None)
 
 
+def _answered(asked: AccessRequest) -> dict[str, Any]:
+    """What was answered, with the requests that it was used again from, and how the reviews that need it are called."""
+    origins, person = asked.answer_origins, current_person()
+    filled = forms.filled(asked.form_ids, asked.answers, environment=asked.environment, origins=origins)
+    answers = filled.answers if filled else ()
+    return {
+        "filled": filled,
+        "linked": access.numbers_seen((each.number for each in answers if each.number), seen_by=person, own=True),
+        "reviews": access.reviews_named(key for each in answers for key in each.needed_by),
+    }
+
+
 def _what_follows(changed: AccessRequest, before: int) -> str:
     """What an edit came to: who is asked again, or what else."""
     if changed.revision == before:
@@ -204,7 +218,7 @@ def _show(
         waits_for=access.awaited,
         grants=access.grants_from(asked),
         conditions=access.conditions_of(asked),
-        filled=forms.filled(asked.form_ids, asked.answers, environment=asked.environment),
+        **_answered(asked),
         questions=questions,
         to_answer=open_now,
         answering=answering,

@@ -19,8 +19,9 @@ function update(form) {
 export function prepareAnswers(part) {
   const conditional = part.querySelector("[data-shown-by]");
   const form = conditional?.closest("form, [data-answers]");
-  if (!form || form.dataset.answersReady !== undefined) return;
+  if (!form) return;
+  update(form); // also when a part of it has just come: its questions do not know yet whether they are asked
+  if (form.dataset.answersReady !== undefined) return;
   form.dataset.answersReady = "";
   form.addEventListener("change", () => update(form));
-  update(form);
 }
