@@ -8,6 +8,7 @@ STANDARD_KEY = "standard"
 STANDARD_NAME = "Standard request form"
 
 _OUTSIDE = {"field": "audience", "is": ["external"]}
+_LIVE = {"field": "environment", "is": ["prod"]}
 
 STANDARD_FIELDS: list[dict[str, Any]] = [
     {
@@ -66,20 +67,6 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         ],
     },
     {
-        "key": "exposure",
-        "label": "Data exposure risk",
-        "type": "choice",
-        "feeds": "exposure",
-        "needed_by": ["security"],
-        "help": "The most delicate data that passes through. A security review cannot be finished without this.",
-        "choices": [
-            {"value": "none", "label": "None: public data only"},
-            {"value": "internal", "label": "Low: internal data"},
-            {"value": "customer", "label": "Medium: customer data"},
-            {"value": "sensitive", "label": "High: personal, financial or health data"},
-        ],
-    },
-    {
         "key": "access_level",
         "label": "Access level",
         "type": "choice",
@@ -123,12 +110,27 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         "one_of": "documentation",
     },
     {
+        "key": "exposure",
+        "label": "Data exposure risk",
+        "type": "choice",
+        "feeds": "exposure",
+        "needed_by": ["security"],
+        "help": "The most delicate data that passes through. A security review cannot be finished without this.",
+        "choices": [
+            {"value": "none", "label": "None: public data only"},
+            {"value": "internal", "label": "Low: internal data"},
+            {"value": "customer", "label": "Medium: customer data"},
+            {"value": "sensitive", "label": "High: personal, financial or health data"},
+        ],
+    },
+    {
         "key": "encryption",
         "label": "Encryption",
         "type": "text",
         "max_length": 1000,
         "shown_if": _OUTSIDE,
         "needed_by": ["security"],
+        "again": True,
         "help": "How data is protected on its way and at rest.",
     },
     {
@@ -138,6 +140,7 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         "max_length": 1000,
         "shown_if": _OUTSIDE,
         "needed_by": ["security"],
+        "again": True,
         "help": "Who or what sees access tokens, how long they are kept, and how they are renewed.",
     },
     {
@@ -147,6 +150,44 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         "max_length": 1000,
         "shown_if": _OUTSIDE,
         "needed_by": ["security"],
+        "again": True,
         "help": "How you keep your own callers from flooding these APIs.",
+    },
+    {
+        "key": "secret_readers",
+        "label": "Who can read the secrets",
+        "type": "text",
+        "max_length": 1000,
+        "shown_if": _LIVE,
+        "needed_by": ["security"],
+        "again": True,
+        "help": "People and systems that can see client secrets or keys, and who decides who they are.",
+    },
+    {
+        "key": "secret_rotation",
+        "label": "How often secrets are rotated",
+        "type": "choice",
+        "shown_if": _LIVE,
+        "needed_by": ["security"],
+        "again": True,
+        "choices": [
+            {"value": "quarter", "label": "At least every three months"},
+            {"value": "year", "label": "At least once a year"},
+            {"value": "incident", "label": "Only when one may have become known"},
+        ],
+    },
+    {
+        "key": "call_origin",
+        "label": "Where calls come from",
+        "type": "choice",
+        "shown_if": _LIVE,
+        "needed_by": ["security"],
+        "again": True,
+        "help": "The network that the app calls from.",
+        "choices": [
+            {"value": "fixed", "label": "Fixed addresses of our own"},
+            {"value": "vpn", "label": "A private network or VPN"},
+            {"value": "anywhere", "label": "Anywhere, such as a cloud without fixed addresses"},
+        ],
     },
 ]

@@ -33,6 +33,18 @@ def test_the_standard_form_can_be_asked_and_asks_what_reviewers_need():
     for key in ("encryption", "token_handling", "rate_limits"):
         assert fields[key].shown_if.field == "audience"
         assert fields[key].needed_by == ("security",)
+    for key in ("secret_readers", "secret_rotation", "call_origin"):
+        assert fields[key].shown_if.answers == ("prod",)
+        assert fields[key].needed_by == ("security",)
+        assert fields[key].again
+
+
+def test_C61_the_security_questions_stand_together_and_what_is_of_one_request_is_not_used_again():
+    fields = read_fields(STANDARD_FIELDS)
+    places = [place for place, field in enumerate(fields) if field.needed_by == ("security",)]
+
+    assert places == list(range(places[0], places[0] + 7))
+    assert [field.key for field in fields if field.again and field.feeds] == []
 
 
 def test_what_was_read_is_stored_and_read_again():
