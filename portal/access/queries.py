@@ -30,6 +30,7 @@ from portal.access.models import (
     RequestStatus,
 )
 from portal.access.review import AssigneeState, Review, ReviewStage, StageAssignee, StageState
+from portal.access.standing_in import waits_for
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Plan, product_owner
@@ -304,8 +305,7 @@ def _next_for(person: User, after_id: int, size: int) -> list[ColumnElement[bool
 
 def _waiting(person: User) -> Select[Any]:
     """The keys of the requests that wait for this person, by an index that holds nothing else."""
-    whose = [person.id, *(principal.id for principal in stands_in_for(person))]
-    return select(StageAssignee.request_id).where(StageAssignee.user_id.in_(whose), StageAssignee.waits)
+    return select(StageAssignee.request_id).where(waits_for(person, stands_in_for(person)))
 
 
 def _asked(*whom: ColumnElement[bool]) -> Select[Any]:

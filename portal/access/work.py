@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,6 +13,7 @@ from portal.access.clarification import Clarification, QuestionState
 from portal.access.delegations import stands_in_for
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.review import ReviewStage, StageAssignee, StageState
+from portal.access.standing_in import waits_for
 from portal.accounts import User
 from portal.db import db, now
 
@@ -49,8 +50,9 @@ class Work:
 
 def work_of(person: User, *, size: int = MOST_SHOWN) -> list[Work]:
     """What waits for this person, the earliest due first; a stage that waits for two ways of theirs stands once."""
-    principals = {each.id: each for each in (person, *stands_in_for(person))}
-    waiting = _waiting(list(principals)).limit(size * len(principals))
+    standing = stands_in_for(person)
+    principals = {each.id: each for each in (person, *standing)}
+    waiting = _waiting(person, standing).limit(size * len(principals))
     found: dict[int, Work] = {}
     for assignee in db.session.scalars(waiting).unique():
         each = _work(assignee, person, principals[assignee.user_id])
@@ -61,8 +63,7 @@ def work_of(person: User, *, size: int = MOST_SHOWN) -> list[Work]:
 
 def next_for(person: User, *, but: AccessRequest | None = None) -> AccessRequest | None:
     """The request that this person should look at next: the one that is due first."""
-    ids = [person.id, *(principal.id for principal in stands_in_for(person))]
-    query = _waiting(ids)
+    query = _waiting(person, stands_in_for(person))
     if but is not None:
         query = query.where(StageAssignee.request_id != but.id)
     assignee = db.session.scalars(query.limit(1)).unique().first()
@@ -85,15 +86,14 @@ def questions_by(person: User, *, size: int = MOST_SHOWN) -> Sequence[Clarificat
     return db.session.scalars(query.order_by(Clarification.id).limit(size)).unique().all()
 
 
-def _waiting(user_ids: Sequence[int]) -> Select[StageAssignee]:
+def _waiting(person: User, principals: Iterable[User]) -> Select[StageAssignee]:
     asked = contains_eager(StageAssignee.stage).contains_eager(ReviewStage.request)
     return (
         select(StageAssignee)
         .join(ReviewStage, StageAssignee.stage_id == ReviewStage.id)
         .join(AccessRequest, ReviewStage.request_id == AccessRequest.id)
         .where(
-            StageAssignee.waits,
-            StageAssignee.user_id.in_(user_ids),
+            waits_for(person, principals),
             ReviewStage.state == StageState.OPEN,
             AccessRequest.status == RequestStatus.PENDING,
         )
