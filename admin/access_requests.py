@@ -87,7 +87,8 @@ def progress(number: str) -> ResponseReturnValue:
 @requires(Right.SEE_REQUESTS)
 def file(number: str, file_id: int) -> Response:
     """A file that was handed in with a request that this person may see, in any of its versions, to be kept."""
-    attachment = found(forms.find_file(file_id, page.find(number).answers))
+    asked = page.find(number)
+    attachment = found(forms.find_file(file_id, asked.answers, also=access.files_reviewed(asked)))
     return kept_file(attachment.name, attachment.media_type, forms.content_of(attachment))
 
 

@@ -203,7 +203,7 @@ from portal.access.rules import (
 )
 from portal.access.signals import signals_of, similar_decisions
 from portal.access.staffing import restaff
-from portal.access.standing import Standing, conditions_of, mark_of, standings_of
+from portal.access.standing import Standing, conditions_of, files_reviewed, mark_of, standings_of
 from portal.access.stated import (
     Statement,
     seen_by_reviewer,
@@ -336,6 +336,7 @@ __all__ = [
     "environments_for",
     "expires_at",
     "filters_of",
+    "files_reviewed",
     "find_access",
     "find_bar",
     "find_delegation",

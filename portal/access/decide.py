@@ -328,6 +328,7 @@ def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> N
             revision=stage.request.revision,
             conditions=[condition.strip() for condition in saying.conditions if condition.strip()],
             checklist=list(saying.checklist),
+            files=forms.files_in(stage.request.answers),
             step_up_method=saying.step_up,
             step_up_at=now() if saying.step_up else None,
         )
@@ -341,6 +342,8 @@ def _with(voice: Voice, by: User, saying: Approval) -> dict[str, Any]:
         told["for"] = voice.principal.email
     if stated := weighed_in(voice.stage):
         told["stated"] = stated
+    if files := forms.files_in(voice.stage.request.answers):
+        told["files"] = [f"{file['name']}, version {file['version']}" for file in files]
     if saying.conditions:
         told["conditions"] = list(saying.conditions)
     return told

@@ -245,6 +245,7 @@ class Review(Base):
     """What one person said about a stage, bound to the hash of what was on the screen.
 
     Whoever answers for somebody else (a delegation) uses up both votes: ``principal`` is whose vote it is (I5).
+    ``files`` are those that the request named then, each in the version that was seen (C24).
     """
 
     __tablename__ = "review"
@@ -259,6 +260,7 @@ class Review(Base):
     revision: Mapped[int] = mapped_column(default=1)
     conditions: Mapped[list[str]] = mapped_column(default=list)
     checklist: Mapped[list[str]] = mapped_column(default=list)
+    files: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     step_up_method: Mapped[str] = mapped_column(String(20), default="")
     step_up_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from portal.access import quorum
 from portal.access.models import AccessRequest
@@ -21,7 +23,10 @@ _LEFT = {
 
 @dataclass(frozen=True)
 class Answerer:
-    """One person of a stage: as what they are asked, and what they said. ``said`` is empty while they are awaited."""
+    """One person of a stage: as what they are asked, and what they said. ``said`` is empty while they are awaited.
+
+    ``files`` are those that they had before them when they said it.
+    """
 
     name: str
     email: str
@@ -29,6 +34,7 @@ class Answerer:
     said: str = ""
     instead: str = ""
     at: datetime | None = None
+    files: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -90,11 +96,16 @@ def conditions_of(request: AccessRequest) -> list[str]:
     return [text for stage in request.stages for review in stage.live_reviews for text in review.conditions]
 
 
+def files_reviewed(request: AccessRequest) -> Collection[int]:
+    """The keys of all files that somebody had before them who answered, whether the answer counts still or not."""
+    return {file["id"] for stage in request.stages for review in stage.reviews for file in review.files}
+
+
 def _people(stage: ReviewStage) -> list[Answerer]:
     by_principal = {review.principal_id: review for review in stage.live_reviews}
     found = [_told(assignee, by_principal.pop(assignee.user_id, None)) for assignee in stage.assignees]
     return found + [
-        Answerer(r.reviewer.display_name, r.reviewer.email, "", _SAID[r.verdict], at=r.created_at)
+        Answerer(r.reviewer.display_name, r.reviewer.email, "", _SAID[r.verdict], at=r.created_at, files=r.files)
         for r in by_principal.values()
     ]
 
@@ -102,10 +113,11 @@ def _people(stage: ReviewStage) -> list[Answerer]:
 def _told(assignee: StageAssignee, review: Review | None) -> Answerer:
     person = assignee.user
     said, instead, at = _LEFT.get(assignee.state, ""), "", None
+    files: Sequence[Mapping[str, Any]] = ()
     if review is not None:
-        said, at = _SAID[review.verdict], review.created_at
+        said, at, files = _SAID[review.verdict], review.created_at, review.files
         instead = review.reviewer.display_name if review.reviewer_id != person.id else ""
-    return Answerer(person.display_name, person.email, _as_what(assignee.via), said, instead, at)
+    return Answerer(person.display_name, person.email, _as_what(assignee.via), said, instead, at, files)
 
 
 def _as_what(via: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,7 @@ _TITLES = {
     EventKind.REQUEST_REJECTED: ("Rejected", "bad"),
     EventKind.REQUEST_WITHDRAWN: ("Withdrawn", ""),
 }
+_ANSWERS = frozenset({EventKind.STAGE_VOTED, EventKind.STAGE_APPROVED, EventKind.REQUEST_REJECTED})
 # What reviewers arrange among themselves.
 _INSIDE = frozenset(
     {EventKind.STAGE_RECUSED, EventKind.STAGE_REASSIGNED, EventKind.STAGE_CLAIMED, EventKind.STAGE_RELEASED}
@@ -80,13 +81,14 @@ class Step:
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing that happened to a request."""
+    """One thing that happened to a request; ``files`` are those that whoever answered had before them (C24)."""
 
     title: str
     by: str
     at: datetime
     text: str
     tone: str
+    files: Sequence[Mapping[str, Any]] = ()
 
 
 def path_of(request: AccessRequest) -> list[Step]:
@@ -172,8 +174,16 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
             text = _in_words(event, request)
             said_before = bool(told) and told[-1].text == text == event.reason
             by = names.get(event.actor, event.actor)
-            told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone))
+            files = _files_seen(event, request)
+            told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone, files))
     return told[::-1]
+
+
+def _files_seen(event: AuditEvent, request: AccessRequest) -> Sequence[Mapping[str, Any]]:
+    """The files that whoever gave this answer had before them, told where the answer itself is."""
+    is_answer = event.kind in _ANSWERS or (event.kind == EventKind.REQUEST_APPROVED and len(request.stages) == 1)
+    reviews = [review for stage in request.stages for review in stage.reviews] if is_answer else []
+    return next((r.files for r in reviews if (r.reviewer_id, r.created_at) == (event.actor_id, event.occurred_at)), ())
 
 
 def _stage_named(event: AuditEvent, request: AccessRequest) -> str:

@@ -101,14 +101,21 @@ def files_of(ids: Collection[int], *, by: User) -> dict[int, Attachment]:
     return {attachment.id: attachment for attachment in _own(ids, by)}
 
 
-def find_file(attachment_id: int, answers: Mapping[str, Any]) -> Attachment | None:
-    """The file with this key, if these answers name it or a later version of it; else None.
+def files_in(answers: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The files that answers name, each in its version: what somebody who reads them now has before them."""
+    lists = [value for value in answers.values() if isinstance(value, list | tuple)]
+    named = [entry for value in lists for entry in value if isinstance(entry, Mapping) and _is_key(entry.get("id"))]
+    return [{name: entry.get(name) for name in ("id", "name", "version", "sha256")} for entry in named]
+
+
+def find_file(attachment_id: int, answers: Mapping[str, Any], *, also: Collection[int] = ()) -> Attachment | None:
+    """The file with this key, if these answers name it or a later version of it, or it is one of ``also``; else None.
 
     Whoever may see a request may read its files: the caller has found the request for that person.
     """
     wanted = db.session.get(Attachment, attachment_id)
-    if wanted is None:
-        return None
+    if wanted is None or attachment_id in also:
+        return wanted
     newest = (db.session.get(Attachment, number) for number in attachment_ids(answers))
     return wanted if any(wanted in versions_of(each) for each in newest) else None
 

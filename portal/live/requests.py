@@ -148,7 +148,8 @@ def withdraw(number: str) -> ResponseReturnValue:
 @requires(Right.REQUEST_ACCESS)
 def file(number: str, file_id: int) -> Response:
     """A file that was handed in with one's own request, in any of its versions, to be kept."""
-    attachment = found(forms.find_file(file_id, _own(number).answers))
+    asked = _own(number)
+    attachment = found(forms.find_file(file_id, asked.answers, also=access.files_reviewed(asked)))
     return kept_file(attachment.name, attachment.media_type, forms.content_of(attachment))
 
 
