@@ -75,7 +75,6 @@ class StageForm(FlaskForm):
         choices=[SelectChoice(mode.value, words) for mode, words in QUORUMS.items()],
         default=QuorumMode.TOTAL.value,
     )
-    denials = WholeNumber("Rejections that end it", [InputRequired("Enter a number from 1 to 20.")], default=1)
     due_hours = WholeNumber("Due after", [InputRequired("Enter working hours.")], default=40)
     due_dev = WholeNumber("Due after in development")
     due_test = WholeNumber("Due after in test")
@@ -124,7 +123,6 @@ class StageForm(FlaskForm):
             "position": self.position.data,
             **{name: [*map(_source, self[name].data or []), *self._people(name)] for name in LISTS},
             "quorum": {"n": self.quorum_n.data, "mode": self.quorum_mode.data},
-            "denials": self.denials.data,
             "times": {
                 "due_hours": self.due_hours.data,
                 "due_in": {place: hours for place, hours in due.items() if hours is not None},
@@ -256,7 +254,7 @@ def _filled(template: StageTemplate) -> StageForm:
     row = policies.stage_row(template.key)
     times = template.times
     values = {
-        **{n: getattr(template, n) for n in ("key", "name", "description", "position", "denials", "step_up")},
+        **{n: getattr(template, n) for n in ("key", "name", "description", "position", "step_up")},
         **{n: getattr(template, n) for n in ("reason_required", "delegation_allowed", "may_be_added")},
         "kind": template.kind.value,
         "on_timeout": template.on_timeout.value,

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 Sources = tuple[Mapping[str, str], ...]
 MOST_HOURS = 4_000
+FORMER = frozenset({"denials"})  # stored stages may have it: one rejection ends a request, whatever it said
 SOURCE_NEEDS = {"owners": None, "sponsor": None, "group": "key", "role": "role", "person": "email"}
 
 
@@ -98,7 +99,6 @@ class StageTemplate:
     kind: TemplateKind = TemplateKind.APPROVAL
     description: str = ""
     quorum: Quorum = Quorum()
-    denials: int = 1
     fallback: Sources = ()
     escalation: Sources = ()
     times: Times = field(default_factory=Times)
@@ -121,10 +121,10 @@ class StageTemplate:
         if not isinstance(raw, Mapping):
             raise ValueError("The stage cannot be read: it is no object.")
         known = {f.name for f in fields(cls)}
-        if unknown := raw.keys() - known:
+        if unknown := raw.keys() - known - FORMER:
             raise ValueError(f"A stage has no '{min(map(str, unknown))}'.")
         try:
-            values = {**raw}
+            values = {name: value for name, value in raw.items() if name in known}
             for name, make in _MAKERS.items():
                 if name in values:
                     values[name] = make(values[name])
@@ -145,8 +145,8 @@ class StageTemplate:
             found.append("The stage needs a name.")
         if not 1 <= self.position <= 20:
             found.append("The position must be between 1 and 20.")
-        if not (1 <= self.quorum.n <= 20 and 1 <= self.denials <= 20):
-            found.append("The numbers of approvals and of rejections that count must be between 1 and 20.")
+        if not 1 <= self.quorum.n <= 20:
+            found.append("The number of approvals that are needed must be between 1 and 20.")
         if not self.sources:
             found.append("The stage must name at least one source of people.")
         found += [p for source in (*self.sources, *self.fallback, *self.escalation) if (p := _problem_of(source))]
