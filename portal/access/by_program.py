@@ -59,7 +59,7 @@ def ask_for(
         reason=order.reason,
         credential=_credential(order, app),
         environment=order.environment,
-        answers=order.answers,
+        answers={key: _typed(value) for key, value in order.answers.items()},
         form_ids=form_of(items, order.environment).form_ids,
         versions={},
     )
@@ -90,6 +90,11 @@ def end_request(request: AccessRequest, *, by: User) -> AccessRequest:
     for grant in held:
         revoke_access(grant, by=by, reason=TAKEN_BACK)
     return request
+
+
+def _typed(answer: Any) -> Any:
+    """An answer as a page could send it: when a link was given is for us to say."""
+    return {name: answer.get(name, "") for name in ("url", "title")} if isinstance(answer, Mapping) else answer
 
 
 def _items(order: Order) -> list[CartItem]:
