@@ -26,7 +26,7 @@ from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import Right, RoleName, User, people_with_role
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Environment, Plan
+from portal.catalog import ApiProduct, Environment, Plan, PlanState
 from portal.db import Base, db, key, lock, now, pk, words
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
@@ -187,6 +187,7 @@ def break_glass(
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("You can only ask for your own apps.")
     _refuse_incomplete(held, reason, minutes, step_up)
+    _refuse_outdated(held)
     if debt_of(by):
         raise Conflict("Your last emergency access has not been reviewed yet.")
     request = _request_for(held, app, by, reason)
@@ -342,6 +343,14 @@ def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: s
         raise Invalid(f"Choose between 1 and {envelope.most_minutes} minutes.", field="minutes")
     if not step_up:
         raise Invalid("Give your password again.", field="password")
+
+
+def _refuse_outdated(envelope: Envelope) -> None:
+    """Say it when what the envelope is about has ended since it was set: access to it would open nothing."""
+    ended = [envelope.product.name] if not envelope.product.is_requestable else []
+    ended += [envelope.plan.display_name] if envelope.plan.state is PlanState.RETIRED else []
+    if ended:
+        raise Conflict(f"{' and '.join(ended)} cannot be had any more. An administrator has to set this up anew.")
 
 
 def _request_for(envelope: Envelope, app: DeveloperApp, by: User, reason: str) -> AccessRequest:
