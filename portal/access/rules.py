@@ -162,31 +162,31 @@ def credential_problems(
     if len(name) > LONGEST_NAME:
         message = f"The credential's name is longer than {LONGEST_NAME} characters."
         return [Problem(Category.CREDENTIAL, message)]
-    if credential is not None and credential.environment is not environment:
+    if credential is None:
+        return []
+    if credential.app_id != app.id:
+        message = f"That credential belongs to another app than {app.name}. Choose one of {app.name}, or a new one."
+        return [Problem(Category.CREDENTIAL, message)]
+    if credential.environment is not environment:
         message = (
             f"That credential is for {credential.environment.label.lower()}, and this request is for "
             f"{environment.label.lower()}. Choose another one, or ask for a new one."
         )
         return [Problem(Category.CREDENTIAL, message)]
-    if credential is not None and (change := changing(credential)) is not None:
+    if (change := changing(credential)) is not None:
         message = f"{change.number} asks for another plan for that credential. Wait for it, or ask for a new one."
         return [Problem(Category.CREDENTIAL, message)]
-    if credential is None or credential in compatible_credentials(app, items):
+    if credential in reusable_credentials(app.owner, items):
         return []
-    if credential.app_id != app.id:
-        message = f"That credential belongs to another app than {app.name}. Choose one of {app.name}, or a new one."
-        return [Problem(Category.CREDENTIAL, message)]
     message = "These products cannot be added to that credential. Choose another one, or ask for a new one."
     return [Problem(Category.CREDENTIAL, message)]
 
 
-def compatible_credentials(app: DeveloperApp, items: Sequence[CartItem]) -> list[Credential]:
-    """The app's credentials to which these products can be added: same plan and method, none held yet (T42)."""
-    return [c for c in reusable_credentials(app.owner, items) if c.app_id == app.id]
-
-
 def reusable_credentials(owner: User, items: Sequence[CartItem]) -> list[Credential]:
-    """The same for all apps of this person at once, in two queries, the newest first."""
+    """The person's credentials to which these products can be added: same plan and method, none held yet (T42).
+
+    Of all their apps at once, in two queries, the newest first.
+    """
     plan_ids, methods = {i.plan_id for i in items}, {i.product.auth_method for i in items}
     if len(plan_ids) != 1 or len(methods) != 1:
         return []
@@ -199,7 +199,6 @@ def reusable_credentials(owner: User, items: Sequence[CartItem]) -> list[Credent
             Credential.parent_id.is_(None),
             Credential.plan_id.in_(plan_ids),
             Credential.auth_method.in_(methods),
-            Credential.parent_id.is_(None),
         )
         .options(joinedload(Credential.app), joinedload(Credential.plan))
         .order_by(Credential.id.desc())
