@@ -83,17 +83,25 @@ def delete_app(app: DeveloperApp, *, by: User) -> None:
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_editable_by(by):
         raise NotAllowed("Only the owner of an app can delete it.")
-    pending = select(AccessRequest.id).where(
-        AccessRequest.app_id == app.id, AccessRequest.status == RequestStatus.PENDING
-    )
-    for request_id in db.session.scalars(pending).all():
-        request = lock(AccessRequest, request_id)
-        if request is not None and request.is_pending and request.kind is not RequestKind.BREAK_GLASS:
-            close_as_withdrawn(request, by=by, reason="The app was deleted.")
+    withdraw_pending(locked, by=by, reason="The app was deleted.")
     for credential in credentials.credentials_of(locked):
         if credential.is_live:
             revoke_credential(credential, by=by, reason="The app was deleted.")
     apps.mark_deleted(locked, by=by)
+
+
+def withdraw_pending(app: DeveloperApp, *, by: User, reason: str) -> None:
+    """Withdraw what this app has asked for and nobody has decided, in the order in which everybody locks requests.
+
+    The review of an emergency is a debt, and stays open.
+    """
+    pending = select(AccessRequest.id).where(
+        AccessRequest.app_id == app.id, AccessRequest.status == RequestStatus.PENDING
+    )
+    for request_id in db.session.scalars(pending.order_by(AccessRequest.id)).all():
+        request = lock(AccessRequest, request_id)
+        if request is not None and request.is_pending and request.kind is not RequestKind.BREAK_GLASS:
+            close_as_withdrawn(request, by=by, reason=reason)
 
 
 def close_as_withdrawn(request: AccessRequest, *, by: User, reason: str = "") -> None:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import select
-
 from portal import accounts, apps, credentials
 from portal.access.break_glass import emergency_credentials
-from portal.access.ending import close_as_withdrawn
+from portal.access.ending import withdraw_pending
 from portal.access.impact import refuse_unseen
-from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
-from portal.db import db, lock
+from portal.db import lock
 from portal.errors import Conflict, Invalid, NotFound
 from portal.events import EventKind, last_event
 
@@ -36,14 +33,8 @@ def transfer_app(app: DeveloperApp, to: User | None, *, by: User, reason: str, s
     emergencies = emergency_credentials(locked)
     if any(credential.is_live and credential.id in emergencies for credential in credentials.credentials_of(locked)):
         raise Conflict("This app has emergency access, which was for its owner alone. Revoke that first.")
-    pending = select(AccessRequest.id).where(
-        AccessRequest.app_id == locked.id, AccessRequest.status == RequestStatus.PENDING
-    )
     apps.change_owner(locked, to, by=by, reason=reason.strip())
-    for request_id in db.session.scalars(pending.order_by(AccessRequest.id)).all():
-        request = lock(AccessRequest, request_id)
-        if request is not None and request.is_pending and request.kind is not RequestKind.BREAK_GLASS:
-            close_as_withdrawn(request, by=by, reason=f"The app was given to {to.display_name}.")
+    withdraw_pending(locked, by=by, reason=f"The app was given to {to.display_name}.")
     return locked
 
 
