@@ -62,18 +62,8 @@ def submit(grant_id: int) -> ResponseReturnValue:
     told = f"{number} has been submitted."
     if at_once:
         told = f"Approved at once: everything that the credential opens is on {plan.display_name} now."
-        grant_id = _newest(grant, number)
+        grant_id = (access.next_of(grant) or grant).id
     return done(url_for("admin.grants.show", grant_id=grant_id), told)
-
-
-def _newest(grant: Grant, number: str) -> int:
-    """The access that took the place of this one by the request; this one itself, if none did."""
-    after = [
-        later.id
-        for later in access.grants_of(grant.app)
-        if later.request.number == number and later.product_id == grant.product_id
-    ]
-    return after[0] if after else grant.id
 
 
 def _find(grant_id: int) -> Grant:
