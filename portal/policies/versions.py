@@ -153,6 +153,7 @@ def in_force(product_ids: Iterable[int]) -> InForce:
     scopes = [GLOBAL, *(scope_of(product_id) for product_id in product_ids)]
     query = select(PolicyVersion.id, PolicyVersion.product_id, PolicyVersion.number, PolicyVersion.content_hash)
     query = query.where(PolicyVersion.state == PolicyState.ACTIVE, PolicyVersion.scope.in_(scopes))
+    query = query.order_by(PolicyVersion.product_id)  # the record names the products' versions in one order
     policy, label, version_id = NO_RULES, "", None
     teams: dict[int, Policy] = {}
     labels: dict[int, str] = {}
