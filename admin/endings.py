@@ -109,7 +109,10 @@ def deprecate(product_id: int) -> ResponseReturnValue:
 @requires(Right.EDIT_PRODUCTS)
 def retirement(product_id: int) -> ResponseReturnValue:
     """Whom the end of a product touches, and the form that ends it."""
-    return _product_page("admin/endings/retire.html", _editable(product_id), RetireForm(formdata=None))
+    product = _editable(product_id)
+    if product.state is ProductState.RETIRED:
+        return done(_page(product_id), f"{product.name} is retired already. Nobody can use it.", "info")
+    return _product_page("admin/endings/retire.html", product, RetireForm(formdata=None))
 
 
 @bp.post("/products/<key:product_id>/retire")

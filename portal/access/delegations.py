@@ -101,10 +101,12 @@ def end_delegation(delegation: Delegation, *, by: User) -> None:
 
 
 def delegations_of(person: User) -> Sequence[Delegation]:
-    """Those that this person gave or was given, the latest first."""
+    """Those that this person gave or was given: what holds or is to come by its beginning, then what is over."""
     query = select(Delegation).where(or_(Delegation.from_id == person.id, Delegation.to_id == person.id))
     query = query.options(joinedload(Delegation.from_user), joinedload(Delegation.to_user))
-    return db.session.scalars(query.order_by(Delegation.id.desc()).limit(100)).unique().all()
+    known = db.session.scalars(query.order_by(Delegation.id.desc()).limit(100)).unique().all()
+    ahead = sorted((each for each in known if not each.is_over), key=lambda each: (each.starts_at, each.id))
+    return [*ahead, *(each for each in known if each.is_over)]
 
 
 def find_delegation(delegation_id: int, *, seen_by: User) -> Delegation | None:

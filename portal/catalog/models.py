@@ -213,6 +213,11 @@ class ApiProduct(Base):
         return in_words(self.regions)
 
     @property
+    def environment_names(self) -> list[str]:
+        """The environments in which it is offered, in words."""
+        return [Environment(each).label for each in self.environments]
+
+    @property
     def leaves_eea(self) -> bool:
         """Whether its data is kept or processed outside the European Economic Area, as far as is stated."""
         return leaves_eea(self.regions)

@@ -10,13 +10,14 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from portal import access, apps, credentials, lifecycle
+from portal import access, apps, credentials, events, lifecycle
 from portal.access import RequestKind
 from portal.accounts import Right
 from portal.apps import DeveloperApp, Visibility
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Invalid
+from portal.events import EventKind
 from portal.live.mine import own_app, own_credential, visible_app
 from portal.live.renewal import notice_days
 from portal.web import blame, current_person, done, name_and_key_in_url, page_of, render, requires, searched
@@ -120,6 +121,7 @@ def show(app_id: int) -> ResponseReturnValue:
         renewals={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.RENEWAL},
         to_accept=lifecycle.terms_to_accept(live),
         receipts=credentials.receipts_of([credential.id for credential in held]),
+        stopped={c.id: events.last_event(EventKind.CREDENTIAL_SECRET_STOPPED, c) for c in live if c.lost_its_secret},
     )
 
 

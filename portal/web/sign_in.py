@@ -17,6 +17,7 @@ from typing import Any
 from flask import Flask, Response, flash, make_response, redirect, render_template, request
 from flask_login import user_logged_out
 from flask_security import Security, password_changed, password_reset, user_authenticated, user_confirmed
+from flask_security.confirmable import confirm_email_token_status
 from flask_wtf import FlaskForm
 from limits import parse
 from sqlalchemy.exc import IntegrityError
@@ -93,7 +94,7 @@ def _in_our_manner(endpoint: str, view: View) -> View:
 
     @wraps(view)
     def in_our_manner(**arguments: Any) -> Response:
-        if endpoint == "security.confirm_email" and request.method != "POST":
+        if endpoint == "security.confirm_email" and request.method != "POST" and _can_confirm(arguments["token"]):
             return make_response(render_template("security/confirm_email.html", token=arguments["token"]))
         counters = _counters(endpoint) if request.method == "POST" else []
         _hold_back(endpoint, counters)
@@ -117,6 +118,12 @@ def _in_our_manner(endpoint: str, view: View) -> View:
         return _landing(endpoint, answer)
 
     return in_our_manner
+
+
+def _can_confirm(token: str) -> bool:
+    """Whether the button behind this link would do something; else Flask-Security says why not, and changes nothing."""
+    expired, invalid, person = confirm_email_token_status(token)  # type: ignore[no-untyped-call]
+    return not expired and not invalid and person is not None
 
 
 def _landing(endpoint: str, answer: Response) -> Response:

@@ -53,7 +53,7 @@ def test_C77_suspended_with_a_press_and_undone_from_the_message(browser, person,
 
 
 def test_C77_a_reason_is_needed(browser, person, held, grant):
-    for act in ("Suspend access", "Give up access"):
+    for act in ("Suspend access", "Revoke access"):
         here = browser(person).get(page_of(held, grant)).press(act, Reason=" ")
 
         assert here.status == 422
@@ -62,7 +62,7 @@ def test_C77_a_reason_is_needed(browser, person, held, grant):
 
 
 def test_given_up_it_goes_to_the_history_of_the_app(browser, person, held, grant):
-    here = browser(person).get(page_of(held, grant)).press("Give up access", Reason="We have moved on.")
+    here = browser(person).get(page_of(held, grant)).press("Revoke access", Reason="We have moved on.")
 
     assert here.path == app_path(held)
     assert "The access to Payments has been revoked." in here.text("#messages")

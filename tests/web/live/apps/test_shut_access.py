@@ -42,7 +42,7 @@ def test_the_app_and_the_access_say_that_it_does_not_work_and_how_to_go_on(brows
         assert "Does not work" in text
         assert "(API key), and the credential is for OAuth 2.0 client credentials" in text
     assert "Revoke this access and ask for it again" in row
-    assert "Give up this access and ask for it again" in page
+    assert "Revoke this access and ask for it again" in page
 
 
 def test_where_no_credential_is_issued_nobody_is_told_to_ask(browser, shut):
