@@ -23,7 +23,7 @@ class RevokeForm(FlaskForm):
     """Why access ends; the app's people read it."""
 
     reason = TextAreaField(
-        "Reason", validators=[InputRequired("Give a reason: the app's people will read it."), Length(max=2000)]
+        "Reason", validators=[InputRequired("Give a reason: the app’s people will read it."), Length(max=2000)]
     )
 
 
@@ -81,7 +81,7 @@ def stop_secrets(app_id: int, credential_id: int) -> ResponseReturnValue:
         return _show(app, form, status=422)
     with transaction():
         lifecycle.stop_secrets(credential, by=current_person(), reason=form.reason.data or "")
-    return done(url_for("admin.apps.show", app_id=app_id), "The secrets are stopped. The app's owner has been told.")
+    return done(url_for("admin.apps.show", app_id=app_id), "The secrets are stopped. The app’s owner has been told.")
 
 
 def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> ResponseReturnValue:

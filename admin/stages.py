@@ -101,7 +101,7 @@ class StageForm(FlaskForm):
 
     def offer(self, template: StageTemplate | None) -> None:
         """Let people be chosen from the sources that there are, and from those that are named already."""
-        offered = [("owners", "The product's owners"), ("sponsor", "The sponsor of the requester's organisation")]
+        offered = [("owners", "The product’s owners"), ("sponsor", "The sponsor of the requester’s organisation")]
         offered += [(f"group:{group.key}", f"Group {group.name}") for group in accounts.groups()]
         offered += [(f"role:{role.value}", f"Everybody in the role {role.label}") for role in DECIDING_ROLES]
         self.calendar.choices = [(calendar.key, calendar.name) for calendar in schedule.calendars()]

@@ -60,7 +60,7 @@ def _reviewers_are_late(stage: ReviewStage, fired: set[str]) -> None:
 
 def _answer_is_late(stage: ReviewStage, fired: set[str]) -> None:
     if StageTimer.ANSWER_EXPIRE in fired:
-        _run_out(stage, "A reviewer's question was not answered in time.")
+        _run_out(stage, "A reviewer’s question was not answered in time.")
     elif StageTimer.ANSWER_REMIND in fired:
         told = {"reminded": [stage.request.requester.email]}
         record(EventKind.ANSWER_REMINDED, subject=stage, by=None, after=told)

@@ -117,7 +117,7 @@ def app_problems(
 def _hindered(grant: Grant) -> str:
     """Why access that stands is of no use now, and the way on."""
     if grant.is_shut:
-        return " It is for another authentication method: revoke that access first, on the app's page."
+        return " It is for another authentication method: revoke that access first, on the app’s page."
     return " It is suspended." if grant.state is GrantState.SUSPENDED else ""
 
 
@@ -160,7 +160,7 @@ def credential_problems(
 ) -> list[Problem]:
     """What is wrong with the credential that was chosen, or with the name for a new one."""
     if len(name) > LONGEST_NAME:
-        message = f"The credential's name is longer than {LONGEST_NAME} characters."
+        message = f"The credential’s name is longer than {LONGEST_NAME} characters."
         return [Problem(Category.CREDENTIAL, message)]
     if credential is None:
         return []

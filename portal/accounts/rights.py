@@ -27,7 +27,7 @@ class Right(StrEnum):
     USE_ADMIN = "open the Admin Portal"
     SEE_REQUESTS = "see access requests"
     SEE_ALL_REQUESTS = "see every access request"
-    DECIDE_REQUESTS = "decide access requests when it is one's turn"
+    DECIDE_REQUESTS = "decide access requests when it is one’s turn"
     SEE_APPS = "see developer apps"
     REVOKE_ACCESS = "revoke access and credentials"
     SEE_LEAKS = "see reports of leaked secrets"

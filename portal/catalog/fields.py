@@ -134,7 +134,7 @@ def truth(value: Any, _field: str) -> bool:
 def period(value: Any, field: str) -> str:
     """The time over which a quota is counted."""
     if value not in PERIODS:
-        raise Invalid(f"The quota's period must be one of: {', '.join(PERIODS)}.", field=field)
+        raise Invalid(f"The quota’s period must be one of: {', '.join(PERIODS)}.", field=field)
     return str(value)
 
 
@@ -169,7 +169,7 @@ def scopes(value: Any, field: str) -> list[dict[str, Any]]:
     names = scope_names([entry.get("name", "") for entry in entries], field)
     if len(names) < len(entries):
         raise Invalid("Each scope can be named once.", field=field)
-    describe = prose("A scope's description", 1_000)
+    describe = prose("A scope’s description", 1_000)
     return [
         {"name": name, "description": describe(entry.get("description") or "", field)}
         for name, entry in zip(names, entries, strict=True)

@@ -21,9 +21,9 @@ PLAN_FIELDS: dict[str, fields.Check] = {
     "quota_requests": fields.number("The quota", optional=True),
     "quota_period": fields.period,
     "rate_requests": fields.number("The rate limit", optional=True),
-    "rate_seconds": fields.number("The rate limit's seconds", most=86_400),
-    "credential_lifetime_days": fields.number("The credential's lifetime in days", most=36_500, optional=True),
-    "token_lifetime_seconds": fields.number("The token's lifetime in seconds", least=60, most=86_400),
+    "rate_seconds": fields.number("The rate limit’s seconds", most=86_400),
+    "credential_lifetime_days": fields.number("The credential’s lifetime in days", most=36_500, optional=True),
+    "token_lifetime_seconds": fields.number("The token’s lifetime in seconds", least=60, most=86_400),
     "rotate_every_days": fields.number("The days after which a secret is rotated", most=3_650, optional=True),
     "overlap_days": fields.number("The overlap in days", least=0, most=90),
     "leak_action": fields.one_of(LeakAction, "When a secret leaks"),
@@ -31,7 +31,7 @@ PLAN_FIELDS: dict[str, fields.Check] = {
     "auto_approve": fields.truth,
     "reason_required": fields.truth,
     "allowance_requests": fields.number("The allowance", optional=True),
-    "allowance_days": fields.number("The allowance's days", most=3_650),
+    "allowance_days": fields.number("The allowance’s days", most=3_650),
     "state": fields.one_of(PlanState, "State"),
 }
 NEW_PLAN_FIELDS = {**PLAN_FIELDS, "slug": fields.slug(80)}

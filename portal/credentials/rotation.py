@@ -25,7 +25,7 @@ def rotate(credential: Credential, *, by: User, overlap_days: int = 0, seen: dat
     locked = lock_for_owner(credential, by=by)
     refuse_to_rotate(locked)
     if seen is not None and seen != locked.secret_made_at:
-        raise Conflict("This secret was rotated a moment ago. Look at the app's page before you rotate it again.")
+        raise Conflict("This secret was rotated a moment ago. Look at the app’s page before you rotate it again.")
     if not 0 <= overlap_days <= locked.plan.overlap_days:
         most = locked.plan.overlap_days
         raise Invalid(f"The old secret can stay good for at most {most} days.", field="overlap_days")
@@ -56,7 +56,7 @@ def end_old_secret(credential: Credential, *, by: User) -> Credential:
     locked = lock_for_owner(credential, by=by)
     if not locked.has_old_secret:
         raise Conflict("The old secret has ended already.")
-    _end_old(locked, by, "Ended by the app's owner.")
+    _end_old(locked, by, "Ended by the app’s owner.")
     return locked
 
 

@@ -78,7 +78,7 @@ def revoke(app_id: int, credential_id: int, client_key: int) -> ResponseReturnVa
     found(client if client.parent_id == parent.id else None)
     client_id = client.client_id
     with transaction():
-        access.revoke_credential(client, by=current_person(), reason="Revoked by the app's owner.")
+        access.revoke_credential(client, by=current_person(), reason="Revoked by the app’s owner.")
     return _back(app_id, credential_id, f"The client {client_id} has been revoked.")
 
 

@@ -172,7 +172,7 @@ def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
     credential = own_credential(app_id, credential_id)
     client_id = credential.client_id
     with transaction():
-        access.revoke_credential(credential, by=current_person(), reason="Revoked by the app's owner.")
+        access.revoke_credential(credential, by=current_person(), reason="Revoked by the app’s owner.")
     return done(url_for("live.apps.show", app_id=app_id), f"The credential {client_id} has been revoked.")
 
 

@@ -104,7 +104,7 @@ def rotate(app_id: int, credential_id: int) -> ResponseReturnValue:
     form = _form_for(credential, RotateForm, typed=True)
     seen = _moment(form.seen.data or "")
     if seen is None and credential.secret_made_at is not None:
-        raise Conflict("Open the app's page and press Rotate secret there.")
+        raise Conflict("Open the app’s page and press Rotate secret there.")
     if not form.validate():
         return _ask_rotate(credential, form, status=422)
     try:

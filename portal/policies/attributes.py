@@ -56,15 +56,15 @@ class Source(StrEnum):
     """Where the value of an attribute comes from."""
 
     REQUESTER = "the requester"
-    ORGANISATION = "the app's organisation"
+    ORGANISATION = "the app’s organisation"
     APP = "the developer app"
     PRODUCT = "the API product"
     PLAN = "the plan"
     REQUEST = "the request"
     FORM = "the request form"
     HISTORY = "earlier requests"
-    CLOCK = "the clock, in the product's time zone"
-    NETWORK = "the requester's network address, when the installation looks at it"
+    CLOCK = "the clock, in the product’s time zone"
+    NETWORK = "the requester’s network address, when the installation looks at it"
     PROVIDER = "an external system"
 
 
@@ -173,7 +173,7 @@ REGISTRY = Registry(
             "Roles of the requester",
             Source.REQUESTER,
             "consumer",
-            phrase="the requester's roles",
+            phrase="the requester’s roles",
             any_case=False,
         ),
         _choice("organisation.kind", "Kind of organisation", Source.ORGANISATION, "internal", "partner", "vendor"),
@@ -185,7 +185,7 @@ REGISTRY = Registry(
             "the organisation has a sponsor",
         ),
         _choice("app.visibility", "Visibility of the app", Source.APP, "personal", "organisation"),
-        _number("app.age_days", "Age of the app in days", Source.APP, 30, "the app's age in days"),
+        _number("app.age_days", "Age of the app in days", Source.APP, 30, "the app’s age in days"),
         _number(
             "app.grants",
             "APIs that the app can already use",
@@ -208,7 +208,7 @@ REGISTRY = Registry(
             "Tags of the product",
             Source.PRODUCT,
             "personal data",
-            phrase="the product's tags",
+            phrase="the product’s tags",
             any_case=True,
         ),
         _choice(
@@ -222,7 +222,7 @@ REGISTRY = Registry(
         ),
         _choice(
             "product.legal_basis",
-            "Legal basis of the product's data",
+            "Legal basis of the product’s data",
             Source.PRODUCT,
             "not_personal",
             "consent",
@@ -234,29 +234,29 @@ REGISTRY = Registry(
         ),
         _set(
             "product.regions",
-            "Regions of the product's data",
+            "Regions of the product’s data",
             Source.PRODUCT,
             "CH",
-            phrase="the product's regions",
+            phrase="the product’s regions",
             any_case=True,
         ),
         _yes_no(
             "product.leaves_eea",
             "Data outside the European Economic Area",
             Source.PRODUCT,
-            "the product's data is kept or processed outside the EEA",
+            "the product’s data is kept or processed outside the EEA",
         ),
         _choice("product.lifecycle", "Lifecycle of the product", Source.PRODUCT, "published", "deprecated"),
         _choice("product.auth_method", "Authentication that the product uses", Source.PRODUCT, *_METHODS),
         _text("plan.slug", "Short name of the plan", Source.PLAN, "gold", "the plan"),
         _yes_no("plan.auto_approve", "Plan approves by itself", Source.PLAN, "the plan approves by itself"),
-        _number("plan.quota", "Requests a day that the plan allows", Source.PLAN, 10_000, "the plan's requests a day"),
+        _number("plan.quota", "Requests a day that the plan allows", Source.PLAN, 10_000, "the plan’s requests a day"),
         _number(
             "plan.credential_lifetime_days",
-            "Days that the plan's credentials live",
+            "Days that the plan’s credentials live",
             Source.PLAN,
             90,
-            "the life of the plan's credentials in days",
+            "the life of the plan’s credentials in days",
         ),
         _choice("request.kind", "Kind of request", Source.REQUEST, "break_glass", "renewal", "plan_change", "new"),
         _set("scopes", "Scopes that are asked for", Source.REQUEST, "orders:read", phrase="the scopes", any_case=False),
@@ -298,7 +298,7 @@ REGISTRY = Registry(
             "Local time",
             Source.CLOCK,
             "2026-03-02T14:30+01:00",
-            "the time at the product's place",
+            "the time at the product’s place",
         ),
         Attribute(
             "network.address",
@@ -306,8 +306,8 @@ REGISTRY = Registry(
             "Network address",
             Source.NETWORK,
             "192.0.2.7",
-            "the requester's network address",
+            "the requester’s network address",
         ),
-        _text("network.country", "Country of the network address", Source.NETWORK, "CH", "the requester's country"),
+        _text("network.country", "Country of the network address", Source.NETWORK, "CH", "the requester’s country"),
     ]
 )

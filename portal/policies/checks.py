@@ -138,7 +138,7 @@ def _careless(policy: Policy, around: Surroundings) -> Iterator[Finding]:
         if rule.outcome is not Outcome.AUTO:
             continue
         if around.above is not None:
-            yield _error(rule.key, "A product's own rules can add stages or deny; they cannot approve by themselves.")
+            yield _error(rule.key, "A product’s own rules can add stages or deny; they cannot approve by themselves.")
         for name in sorted(_denied(rule.when, negated=False, around=around)):
             attribute = around.registry[name]
             yield _doubt(

@@ -222,7 +222,7 @@ def explain(plan: Plan) -> str:
     """What asking for this plan will involve, in a sentence for the person who is about to ask."""
     if plan.auto_approve:
         return "Approved at once: the credential is ready as soon as you submit."
-    return "Needs the owner's approval. You will get an email with the decision."
+    return "Needs the owner’s approval. You will get an email with the decision."
 
 
 def _specs(whole: WholeRuling, ask: Ask, templates: Mapping[str, StageTemplate]) -> list[StageSpec]:

@@ -59,9 +59,9 @@ def source_in_words(source: Mapping[str, Any]) -> str:
     """One source of people, for reading."""
     match source.get("kind"):
         case "owners":
-            return "the product's owners"
+            return "the product’s owners"
         case "sponsor":
-            return "the sponsor of the requester's organisation"
+            return "the sponsor of the requester’s organisation"
         case "group":
             return f"the group {source.get('key')}"
         case "role":

@@ -88,7 +88,7 @@ class ProposedChange(Base):
     def in_words(self) -> str:
         """What would be true then, and what is true now."""
         if self.kind is ChangeKind.AUTO_APPROVE:
-            return "Requests on this plan are approved at once, without anybody's decision."
+            return "Requests on this plan are approved at once, without anybody’s decision."
         return f"{_roles(self.wanted.get('roles'))} (until now: {_roles(self.wanted.get('seen'))})."
 
     def close(self, state: ChangeState, *, by: User, reason: str = "") -> None:

@@ -82,7 +82,7 @@ MESSAGES = {
     ),
     "EMAIL_CONFIRMED": ("Your address is confirmed. You can sign in now.", "success"),
     "ALREADY_CONFIRMED": ("Your address is already confirmed.", "info"),
-    "INVALID_CONFIRMATION_TOKEN": ("This link doesn't work. Ask for another.", "error"),
+    "INVALID_CONFIRMATION_TOKEN": ("This link doesn’t work. Ask for another.", "error"),
     "CONFIRMATION_EXPIRED": ("This link is too old. Ask for another.", "error"),
     "INVALID_RESET_PASSWORD_TOKEN": (
         "This link has been used or replaced by a newer one, or you have signed in since. Ask for another.",

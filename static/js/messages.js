@@ -40,7 +40,7 @@ export function watchErrors() {
     show(title, saidBy(answer.responseText) ?? text);
   });
   for (const name of ["htmx:sendError", "htmx:timeout"]) {
-    document.addEventListener(name, () => show("The portal can't be reached.", "Check your connection, then try again."));
+    document.addEventListener(name, () => show("The portal can’t be reached.", "Check your connection, then try again."));
   }
   document.addEventListener("htmx:beforeRequest", () => document.getElementById("toasts").replaceChildren());
 }

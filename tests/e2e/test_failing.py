@@ -6,7 +6,7 @@ pytestmark = pytest.mark.e2e
 
 
 @pytest.mark.parametrize(
-    ("failure", "words"), [(500, "Something went wrong on our side."), (0, "The portal can't be reached.")]
+    ("failure", "words"), [(500, "Something went wrong on our side."), (0, "The portal can’t be reached.")]
 )
 def test_P7_a_failed_request_says_so_and_keeps_what_was_typed(person, failure, words):
     page = person()

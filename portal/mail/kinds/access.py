@@ -59,7 +59,7 @@ ACCESS_MAILS = (
     MailKind(
         name="access_ending",
         title="Access ends soon",
-        recipients="The owner of the app; administrators while its owner's account is closed",
+        recipients="The owner of the app; administrators while its owner’s account is closed",
         when="Some days before access ends by itself (PORTICO_EXPIRY_NOTICE_DAYS)",
         placeholders={
             **EVERYWHERE,

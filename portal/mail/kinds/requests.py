@@ -42,7 +42,7 @@ REQUEST_MAILS = (
         name="unanswered",
         title="Question not answered yet",
         recipients="The person who asked for access",
-        when="A reviewer's question has waited for long, and the request will expire",
+        when="A reviewer’s question has waited for long, and the request will expire",
         placeholders={
             **EVERYWHERE,
             **REQUEST,
@@ -141,7 +141,7 @@ REQUEST_MAILS = (
         name="expired",
         title="Request expired",
         recipients="The person who asked, and the reviewers who had been asked",
-        when="Nobody answered a stage, or a reviewer's question, before its time was over",
+        when="Nobody answered a stage, or a reviewer’s question, before its time was over",
         placeholders={
             **EVERYWHERE,
             **REQUEST,

@@ -27,7 +27,7 @@ SECRET_MAILS = (
         name="rotate",
         title="Secret to rotate",
         recipients="The owner of the app",
-        when="14 and 3 days before a secret is to be replaced by its plan's schedule, that day, and each quarter after",
+        when="14 and 3 days before a secret is to be replaced by its plan’s schedule, that day, and each quarter after",
         placeholders={
             **EVERYWHERE,
             **_SECRET,

@@ -96,7 +96,7 @@ def test_a_rule_that_names_no_country_is_doubted(officer):
     found = policies.findings_in({"rules": [rule("product.regions", "contains_any", ["US", "UK"])], "order": []})
 
     assert [(each.severity, each.message) for each in found] == [
-        (Severity.WARNING, "Regions of the product's data: there is no 'UK' at present.")
+        (Severity.WARNING, "Regions of the product’s data: there is no 'UK' at present.")
     ]
 
 

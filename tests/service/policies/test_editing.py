@@ -171,7 +171,7 @@ def test_C149_conflicts_of_team_rules_with_those_for_all_are_shown(security):
     found = policies.findings_in({"rules": [a_rule("mine"), a_rule("at-once", outcome="auto")]}, product)
 
     assert [f.message for f in found if f.severity == "error"] == [
-        "A product's own rules can add stages or deny; they cannot approve by themselves."
+        "A product’s own rules can add stages or deny; they cannot approve by themselves."
     ]
     assert any("the global rule 'production' does as much" in f.message for f in found)
 

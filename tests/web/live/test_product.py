@@ -138,7 +138,7 @@ def test_a_plan_says_what_asking_for_it_involves(browser):
 
     assert "Approved at once" in first
     assert "Approval Automatic" in first
-    assert "owner's approval" in second
+    assert "owner’s approval" in second
     assert "Reason Needed" in second
 
 
