@@ -122,7 +122,7 @@ from portal.access.models import (
     RequestStatus,
 )
 from portal.access.narrowing import Narrowing, lower_plans
-from portal.access.outlook import Outlook, Waiting, outlook
+from portal.access.outlook import Outlook, outlook
 from portal.access.past import past_requests, recheck
 from portal.access.plan_change import (
     PlanChange,
@@ -219,6 +219,7 @@ from portal.access.timing import expires_at
 from portal.access.trying import Trial, sample_ask, try_on_request, try_policy
 from portal.access.turns import Turn, alarms, count_alarms, look_after, who_can_act
 from portal.access.usage import GrantUse, ScopeUse, note_uses, use_of
+from portal.access.waiting import Likeness, Waiting
 from portal.access.work import MOST_SHOWN, Whose, Work, next_for, questions_by, work_of
 
 __all__ = [
@@ -252,6 +253,7 @@ __all__ = [
     "GrantUse",
     "Idle",
     "Impact",
+    "Likeness",
     "Narrowing",
     "Opening",
     "Order",

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
-
-from sqlalchemy import select
 
 from portal import forms, policies
 from portal.access.asking import asked_attributes, history_of_app, load_owners
 from portal.access.cart import common_plans, groups
-from portal.access.models import AccessRequest, CartItem, RequestStatus
+from portal.access.models import CartItem
+from portal.access.waiting import Waiting, usual_waiting
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment, Plan
-from portal.db import db
-
-LOOKED_AT = 200
-ENOUGH = 5
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """How long such requests took lately: half of them at most ``median``, nine in ten at most ``p90``."""
-
-    median: timedelta
-    p90: timedelta
-    of: int
 
 
 @dataclass(frozen=True)
@@ -76,26 +61,9 @@ def outlook_of(ask: policies.Ask, plans: Sequence[Plan] | None = None) -> Outloo
     """What this ask needs, and what would be had at once in its place; None for ``plans`` where nothing else can be."""
     decision = policies.decide(ask)
     instant = "" if decision.is_automatic or plans is None else policies.instantly(ask, plans)
-    waiting = usual_waiting(ask.plan) if decision.stages else None
+    keys = {stage.key for stage in decision.stages}
+    waiting = usual_waiting(ask.plan, ask.environment, keys) if keys else None
     return Outlook(decision, _steps(decision), instant, waiting)
-
-
-def usual_waiting(plan: Plan) -> Waiting | None:
-    """How long people's decisions on this plan took lately; None when there are too few to say (C52)."""
-    query = (
-        select(AccessRequest.submitted_at, AccessRequest.decided_at)
-        .where(
-            AccessRequest.plan_id == plan.id,
-            AccessRequest.status.in_([RequestStatus.APPROVED, RequestStatus.REJECTED]),
-            AccessRequest.auto_approved.is_(False),
-        )
-        .order_by(AccessRequest.id.desc())
-        .limit(LOOKED_AT)
-    )
-    took = sorted(decided - submitted for submitted, decided in db.session.execute(query) if decided is not None)
-    if len(took) < ENOUGH:
-        return None
-    return Waiting(took[len(took) // 2], took[min(len(took) - 1, len(took) * 9 // 10)], len(took))
 
 
 def _steps(decision: policies.Decision) -> tuple[tuple[policies.StageSpec, ...], ...]:

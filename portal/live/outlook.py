@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from portal import access
-from portal.access import AccessRequest, CartItem, Outlook, RequestStatus, Waiting
+from portal.access import AccessRequest, CartItem, Likeness, Outlook, RequestStatus, Waiting
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import Environment
@@ -76,12 +76,20 @@ def said_once(steps: list[list[str]]) -> list[list[str]]:
 
 
 def _in_words(waiting: Waiting | None) -> str:
+    """How long it takes, and of which requests that is known."""
     if waiting is None:
         return ""
-    half, most = _span(waiting.median), _span(waiting.p90)
+    half, most, place = _span(waiting.median), _span(waiting.p90), waiting.environment.label.lower()
+    whose, of = {
+        Likeness.STAGES: ("such requests", f" on this plan in {place} with the same stages"),
+        Likeness.ENVIRONMENT: (f"the requests on this plan in {place}", ", whatever stages they had"),
+        Likeness.PLAN: ("the requests on this plan", f", few of them in {place}"),
+        Likeness.NOTHING: ("all requests here", ", few of them on this plan"),
+    }[waiting.like]
+    looked_at = f"(the last {waiting.of}{of})"
     if half == most:
-        return f"Usually decided within {half}."
-    return f"Half of such requests are decided within {half}, nine in ten within {most}."
+        return f"{whose[0].upper()}{whose[1:]} are usually decided within {half} {looked_at}."
+    return f"Half of {whose} are decided within {half}, nine in ten within {most} {looked_at}."
 
 
 def _span(time: timedelta) -> str:
