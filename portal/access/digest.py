@@ -13,12 +13,13 @@ from portal import schedule
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.review import ReviewStage, StageAssignee, StageState
 from portal.access.staffing import circle_of
+from portal.access.timing import working_time_by
 from portal.accounts import RoleName, User, people_with_role
 from portal.catalog import ApiProduct
 from portal.db import db, lock, now
 from portal.events import EventKind, record
 from portal.policies import escalation_for
-from portal.schedule import Planned, WorkingTime, add_business_time
+from portal.schedule import Planned, add_business_time
 
 SUBJECT, KIND = "portal_user", "digest"
 MOST_LOOKED_AT = 1_000
@@ -88,7 +89,7 @@ def _digest_after(moment: datetime) -> datetime:
     monday = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     monday -= timedelta(days=monday.weekday())
     for begin in (monday, monday + WEEK):
-        due_at = add_business_time(_usual_hours(), begin, timedelta())
+        due_at = add_business_time(working_time_by(), begin, timedelta())
         due_at = due_at if due_at < begin + WEEK else begin
         if due_at > moment:
             break
@@ -123,11 +124,3 @@ def _open_stages() -> Sequence[ReviewStage]:
         selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
     )
     return db.session.scalars(query.options(*loaded).order_by(ReviewStage.id).limit(MOST_LOOKED_AT)).all()
-
-
-def _usual_hours() -> WorkingTime:
-    calendar = schedule.calendar_named(schedule.DEFAULT_CALENDAR)
-    try:
-        return calendar.working_time if calendar is not None else WorkingTime()
-    except ValueError:
-        return WorkingTime()

@@ -6,16 +6,15 @@ begins when the stage opens, stands still while a question waits for its answer,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
 from portal import schedule
 from portal.db import db, now
+from portal.policies import Times
 from portal.schedule import Planned, WorkingTime, add_business_time, business_time_between
 
 if TYPE_CHECKING:
@@ -40,37 +39,6 @@ class StageTimer(StrEnum):
 ANSWER_TIMERS = (StageTimer.ANSWER_REMIND, StageTimer.ANSWER_EXPIRE)
 
 
-@dataclass(frozen=True)
-class StageTimes:
-    """The times of a stage in working hours, as its template says; what it leaves open is as is usual.
-
-    ``answer_hours`` is how long the requester may take to answer a question.
-    """
-
-    due_hours: int = 40
-    due_in: Mapping[str, int] | None = None
-    remind_hours: int = 16
-    escalate_hours: int = 32
-    expire_hours: int = 112
-    answer_hours: int = 80
-    calendar: str = schedule.DEFAULT_CALENDAR
-
-    @classmethod
-    def of(cls, template: Mapping[str, Any]) -> StageTimes:
-        """The times of a stage's template."""
-        given, known = template.get("times") or {}, {each.name for each in fields(cls)}
-        return cls(**{name: value for name, value in given.items() if name in known and value is not None})
-
-    def due(self, environment: str) -> int:
-        """The working hours within which the stage should be answered there."""
-        return (self.due_in or {}).get(environment, self.due_hours)
-
-    def reminders(self, day: float) -> list[float]:
-        """After how many working hours people are reminded: once, and daily in the last days."""
-        last = [self.expire_hours - day * number for number in range(DAILY_AT_THE_END, 0, -1)]
-        return [float(self.remind_hours), *(hours for hours in last if hours > self.remind_hours)]
-
-
 def follow(stage: ReviewStage, before: StageState) -> None:
     """Let the clock follow a stage that has just changed its state."""
     if not stage.id:
@@ -89,14 +57,14 @@ def follow(stage: ReviewStage, before: StageState) -> None:
 
 def start(stage: ReviewStage, *, anew: bool = False) -> None:
     """Set when the stage is due, and all of its timers, from now on."""
-    times, working = StageTimes.of(stage.template), working_time_of(stage)
+    times, working = Times.of(stage.template), working_time_of(stage)
     opened = now()
 
     def after(hours: float) -> datetime:
         return add_business_time(working, opened, timedelta(hours=hours))
 
     stage.due_at, stage.paused_at, stage.escalated_at = after(times.due(stage.request.environment)), None, None
-    reminders = times.reminders(working.day / timedelta(hours=1))
+    reminders = _reminders(times, working.day / timedelta(hours=1))
     planned = [Planned(StageTimer.REMIND, after(hours), nth) for nth, hours in enumerate(reminders, 1)]
     planned.append(Planned(StageTimer.ESCALATE, after(times.escalate_hours)))
     planned.append(Planned(StageTimer.EXPIRE, after(times.expire_hours)))
@@ -110,8 +78,12 @@ def expires_at(stage: ReviewStage) -> datetime | None:
 
 
 def working_time_of(stage: ReviewStage) -> WorkingTime:
-    """The working time by which a stage is timed. A calendar that is gone or broken gives way to the usual one."""
-    key = StageTimes.of(stage.template).calendar
+    """The working time by which a stage is timed."""
+    return working_time_by(Times.of(stage.template).calendar)
+
+
+def working_time_by(key: str = schedule.DEFAULT_CALENDAR) -> WorkingTime:
+    """The working time of this calendar. One that is gone or broken gives way to the usual one."""
     calendar = schedule.calendar_named(key) or schedule.calendar_named(schedule.DEFAULT_CALENDAR)
     try:
         return calendar.working_time if calendar is not None else WorkingTime()
@@ -120,11 +92,17 @@ def working_time_of(stage: ReviewStage) -> WorkingTime:
         return WorkingTime()
 
 
+def _reminders(times: Times, day: float) -> list[float]:
+    """After how many working hours people are reminded: once, and daily in the last days."""
+    last = [times.expire_hours - day * number for number in range(DAILY_AT_THE_END, 0, -1)]
+    return [float(times.remind_hours), *(hours for hours in last if hours > times.remind_hours)]
+
+
 def _stand_still(stage: ReviewStage) -> None:
     """While a question waits, the requester's time runs and the reviewers' does not."""
     stage.paused_at = stage.paused_at or now()
     schedule.hold(SUBJECT, stage.id)
-    hours, working = StageTimes.of(stage.template).answer_hours, working_time_of(stage)
+    hours, working = Times.of(stage.template).answer_hours, working_time_of(stage)
     expires = add_business_time(working, now(), timedelta(hours=hours))
     reminder = add_business_time(
         working, now(), max(timedelta(hours=hours) - 2 * working.day, timedelta(hours=hours) / 2)

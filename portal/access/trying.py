@@ -13,8 +13,7 @@ from typing import Any
 from portal.access.asking import ask_of, history_of_app, load_owners
 from portal.access.models import AccessRequest
 from portal.access.past import facts_of_request
-from portal.access.review import ReviewStage
-from portal.access.timing import StageTimes, working_time_of
+from portal.access.timing import working_time_by
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, Plan
@@ -27,6 +26,7 @@ from portal.policies import (
     RuleTrace,
     Staff,
     StageSpec,
+    Times,
     Whereabouts,
     WholeRuling,
     facts_for,
@@ -120,6 +120,6 @@ def _tried_stage(spec: StageSpec, ask: Ask) -> TriedStage:
     products = [p for p in ask.products if not spec.product_ids or p.id in spec.product_ids]
     owners = {owner.id: owner for product in products for owner in product.owners}
     circle = Circle(ask.requester, tuple(owners[key] for key in sorted(owners)))
-    hours = StageTimes.of(spec.template).due(ask.environment)
-    working = working_time_of(ReviewStage(template=dict(spec.template)))
-    return TriedStage(spec, staff_for(spec.template, circle), add_business_time(working, now(), timedelta(hours=hours)))
+    times = Times.of(spec.template)
+    hours, working = timedelta(hours=times.due(ask.environment)), working_time_by(times.calendar)
+    return TriedStage(spec, staff_for(spec.template, circle), add_business_time(working, now(), hours))

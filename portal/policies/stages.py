@@ -65,6 +65,12 @@ class Times:
     answer_hours: int = 80
     calendar: str = "default"
 
+    @classmethod
+    def of(cls, stage: Mapping[str, Any]) -> Times:
+        """The times of a stage as a request keeps it; what is open there, or not known any more, is as is usual."""
+        given, known = stage.get("times") or {}, {each.name for each in fields(cls)}
+        return cls(**{name: value for name, value in given.items() if name in known and value is not None})
+
     def due(self, environment: str) -> int:
         """The working hours within which the stage should be answered there."""
         return self.due_in.get(environment, self.due_hours)
