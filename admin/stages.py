@@ -7,13 +7,13 @@ from typing import Any
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, RadioField, SelectField, SelectMultipleField, StringField
+from wtforms import BooleanField, HiddenField, RadioField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from admin.fields import Lines, WholeNumber
-from portal import accounts, policies, schedule
+from portal import accounts, mail, policies, schedule
 from portal.accounts import Right, RoleName
 from portal.catalog import Environment
 from portal.db import transaction
@@ -54,6 +54,7 @@ class StageForm(FlaskForm):
     key = StringField("Key")
     name = StringField("Name", [InputRequired("Enter a name.")])
     description = StringField("What its reviewers look at")
+    notice = TextAreaField("What its mail says besides")
     kind = RadioField(
         "Kind",
         choices=[
@@ -99,6 +100,8 @@ class StageForm(FlaskForm):
     checklist = Lines("Checklist")
     required_fields = Lines("What its reviewers rely on")
 
+    placeholders = mail.notice_names()
+
     def offer(self, template: StageTemplate | None) -> None:
         """Let people be chosen from the sources that there are, and from those that are named already."""
         offered = [("owners", "The product’s owners"), ("sponsor", "The sponsor of the requester’s organisation")]
@@ -119,6 +122,7 @@ class StageForm(FlaskForm):
             "key": (self.key.data or "").strip(),
             "name": self.name.data,
             "description": (self.description.data or "").strip()[:300],
+            "notice": "".join(sign for sign in self.notice.data or "" if sign.isprintable() or sign == "\n").strip(),
             "kind": self.kind.data,
             "position": self.position.data,
             **{name: [*map(_source, self[name].data or []), *self._people(name)] for name in LISTS},
@@ -185,6 +189,7 @@ def create() -> ResponseReturnValue:
         form.key.errors = [f"There is already a stage '{form.values['key']}'."]
         return render("admin/stages/new.html", status=409, form=form, template=None)
     try:
+        mail.check_notice(form.values["notice"])
         with transaction():
             template = policies.save_stage(form.values, by=current_person())
     except (Invalid, Conflict) as refusal:
@@ -211,6 +216,7 @@ def save(stage_key: str) -> ResponseReturnValue:
     if not form.validate():
         return _show(template, form, status=422)
     try:
+        mail.check_notice(form.values["notice"])
         with transaction():
             revision = key_of(form.revision.data or "") or 0
             policies.save_stage({**form.values, "key": stage_key}, by=current_person(), revision=revision)
@@ -254,7 +260,7 @@ def _filled(template: StageTemplate) -> StageForm:
     row = policies.stage_row(template.key)
     times = template.times
     values = {
-        **{n: getattr(template, n) for n in ("key", "name", "description", "position", "step_up")},
+        **{n: getattr(template, n) for n in ("key", "name", "description", "notice", "position", "step_up")},
         **{n: getattr(template, n) for n in ("reason_required", "delegation_allowed", "may_be_added")},
         "kind": template.kind.value,
         "on_timeout": template.on_timeout.value,

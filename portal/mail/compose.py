@@ -22,7 +22,7 @@ from portal.mail.leaving import LeavingMails
 from portal.mail.seconding import SecondingMails
 from portal.mail.secrets import SecretMails
 from portal.mail.suspending import SuspendingMails
-from portal.mail.texts import Texts, render, texts_of
+from portal.mail.texts import Texts, notice_in, render, texts_of
 
 
 class Composer:
@@ -103,7 +103,7 @@ class Composer:
     def about_stage(self, stage: ReviewStage, because: str) -> dict[str, str]:
         """What whoever is asked needs to know to answer."""
         request = stage.request
-        return {
+        values = {
             **_about(request),
             "requester_name": request.requester.display_name,
             "requester_email": request.requester.email,
@@ -114,6 +114,7 @@ class Composer:
             "because": because,
             "link": self._review_link(request),
         }
+        return {**values, "notice": notice_in(str(stage.template.get("notice", "")), values)}
 
     def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
         told = {r.reviewer_id for r in stage.reviews if r.voided_by_revision and r.voided_at == now()}  # just before

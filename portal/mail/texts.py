@@ -127,6 +127,28 @@ def check(kind: str, texts: Texts) -> None:
         raise BadTexts(faults)
 
 
+def check_notice(text: str) -> None:
+    """Raise Invalid when what a stage adds to its mail is not in the language, or names what nobody knows there."""
+    try:
+        read(text, _for_notices())
+    except BadText as error:
+        raise Invalid(str(error.faults[0]), field="notice") from error
+
+
+def notice_in(text: str, values: Mapping[str, str]) -> str:
+    """What a stage adds to its mail, with its placeholders filled; nothing when it cannot be read."""
+    try:
+        return write(read(text, _for_notices()), values)
+    except BadText as error:
+        log.error("stage_notice_broken", error=str(error))
+        return ""
+
+
+def notice_names() -> list[str]:
+    """The placeholders that a stage's own text may hold."""
+    return sorted(_for_notices())
+
+
 def save(kind: str, texts: Texts, *, seen: str, by: User) -> None:
     """Put these texts in force. Raises BadTexts, and Conflict when they are not what the person saw (``seen``)."""
     texts = Texts(without_controls(texts.subject).strip(), _plain(texts.text), _plain(texts.html))
@@ -184,6 +206,11 @@ def _texts_in(stored: MailTemplate | None) -> Texts | None:
 
 def _locked(kind: str) -> MailTemplate | None:
     return db.session.get(MailTemplate, kind, with_for_update=True, populate_existing=True)
+
+
+@cache
+def _for_notices() -> frozenset[str]:
+    return _names_of("submitted") - {"notice", "recipient_name", "site_name"}
 
 
 def _steps(kind: MailKind, text: str) -> Steps:

@@ -14,7 +14,7 @@ from typing import Any, TypeGuard
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 Sources = tuple[Mapping[str, str], ...]
-MOST_HOURS = 4_000
+MOST_HOURS, LONGEST_NOTICE = 4_000, 2_000
 FORMER = frozenset({"denials"})  # stored stages may have it: one rejection ends a request, whatever it said
 SOURCE_NEEDS = {"owners": None, "sponsor": None, "group": "key", "role": "role", "person": "email"}
 
@@ -95,7 +95,8 @@ class StageTemplate:
 
     ``sources`` says who is asked, in JSON: ``{"kind": "owners"}``, ``{"kind": "sponsor"}``, ``{"kind": "group", "key":
     "legal"}``, ``{"kind": "role", "role": "security_reviewer"}``, ``{"kind": "person", "email": …}``; ``fallback`` is
-    asked when none of them can answer, ``escalation`` when they are late.
+    asked when none of them can answer, ``escalation`` when they are late. ``notice`` stands in the mail that asks them,
+    with that mail's placeholders.
     """
 
     key: str
@@ -104,6 +105,7 @@ class StageTemplate:
     position: int = 2
     kind: TemplateKind = TemplateKind.APPROVAL
     description: str = ""
+    notice: str = ""
     quorum: Quorum = Quorum()
     fallback: Sources = ()
     escalation: Sources = ()
@@ -153,6 +155,8 @@ class StageTemplate:
             found.append("The position must be between 1 and 20.")
         if not 1 <= self.quorum.n <= 20:
             found.append("The number of approvals that are needed must be between 1 and 20.")
+        if len(self.notice) > LONGEST_NOTICE:
+            found.append(f"The text for its mail can have at most {LONGEST_NOTICE:,} characters.")
         if not self.sources:
             found.append("The stage must name at least one source of people.")
         found += [p for source in (*self.sources, *self.fallback, *self.escalation) if (p := _problem_of(source))]

@@ -28,6 +28,7 @@ REQUEST_MAILS = (
             "reason": "We show our customers what a journey will cost.",
             "stage": "Owner",
             "because": "Gold needs the approval of an owner.",
+            "notice": "Please look at the data sheet of Payments API first.",
             "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
         },
     ),

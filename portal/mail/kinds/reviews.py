@@ -67,6 +67,7 @@ REVIEW_MAILS = (
             "reason": "We show our customers what a journey will cost.",
             "stage": "Security",
             "because": "Production access is checked by security.",
+            "notice": "Please look at the data sheet of Payments API first.",
             "by_name": "Katherine Johnson",
             "why": "You know this product better.",
             "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
