@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, exists, select
 
 from portal import access, catalog, credentials, schedule
-from portal.access import Grant, GrantState
+from portal.access import HELD_STATES, Grant
 from portal.accounts import User
 from portal.catalog import TermsOfUse
 from portal.credentials import Credential, CredentialState, Revealed
@@ -132,6 +132,5 @@ def _has_timer(kind: CredentialTimer, state: TimerState | None = None) -> Column
 
 def _products_of(credential_ids: Collection[int]) -> set[tuple[int, int]]:
     """Pairs of a credential and a product that it opens, or will when its suspension is over."""
-    held = Grant.state.in_([GrantState.ACTIVE, GrantState.SUSPENDED])
-    query = select(Grant).where(Grant.credential_id.in_(credential_ids), held)
+    query = select(Grant).where(Grant.credential_id.in_(credential_ids), Grant.state.in_(HELD_STATES))
     return {(grant.credential_id, grant.product_id) for grant in db.session.scalars(query) if grant.is_held}

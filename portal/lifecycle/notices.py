@@ -16,17 +16,15 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import joinedload
 
 from portal import access, schedule
-from portal.access import AccessRequest, Grant, GrantState, RequestKind
+from portal.access import HELD_STATES, AccessRequest, Grant, RequestKind
 from portal.credentials import Credential, CredentialState
 from portal.db import db, now
 from portal.events import EventKind, record
-from portal.lifecycle.timers import SUBJECT, CredentialTimer
+from portal.lifecycle.timers import SUBJECT, CredentialTimer, is_about, number_of
 from portal.schedule import Planned
 
-_HELD = (GrantState.ACTIVE, GrantState.SUSPENDED)
 _LIVE = (CredentialState.PENDING_REVEAL, CredentialState.ACTIVE)
 _AHEAD = timedelta(days=1)  # timers are set before they are due
-_MOST_DAYS = 1000
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ def notices_to_set(days: Sequence[int]) -> list[tuple[int, Planned]]:
     wanted: dict[tuple[int, int], Planned] = {}
     for (credential_id, _), (starts_at, ends_at) in _ends_until(horizon).items():
         for each, due_at in access.notice_times(starts_at, ends_at, days).items():
-            nth = _number(ends_at, each)
+            nth = number_of(ends_at, each)
             wanted[credential_id, nth] = Planned(CredentialTimer.EXPIRY_NOTICE, due_at, nth)
     return _without_known(wanted)
 
@@ -60,9 +58,8 @@ def set_notices(missing: Sequence[tuple[int, Planned]]) -> None:
 
 def give_notice(credential: Credential, fired: Sequence[Planned]) -> None:
     """Tell that access ends, if it still ends on one of the days for which a timer has fired."""
-    days = {_day_of(planned) for planned in fired}
     ends = endings_of(credential)
-    if any(ending.ends_at.toordinal() in days for ending in ends):
+    if any(is_about(ending.ends_at, planned) for ending in ends for planned in fired):
         told = {f"{ending.ends_at:%Y-%m-%d %H:%M}": ending.products for ending in ends}
         record(EventKind.EXPIRY_NOTICED, subject=credential, by=None, after={"ends": told})
 
@@ -70,7 +67,7 @@ def give_notice(credential: Credential, fired: Sequence[Planned]) -> None:
 def endings_of(credential: Credential) -> list[Ending]:
     """What is held on this credential and ends by itself, the earliest end first."""
     query = select(Grant).join(AccessRequest, AccessRequest.id == Grant.request_id)
-    query = query.where(Grant.credential_id == credential.id, Grant.state.in_(_HELD))
+    query = query.where(Grant.credential_id == credential.id, Grant.state.in_(HELD_STATES))
     query = query.where(AccessRequest.kind != RequestKind.BREAK_GLASS).order_by(Grant.id)
     by_end: dict[datetime, list[Grant]] = {}
     for grant in db.session.scalars(query.options(joinedload(Grant.product))):
@@ -98,7 +95,7 @@ def _soon(moment: datetime, horizon: datetime) -> Select[int, datetime, datetime
         .join(Credential, Credential.id == Grant.credential_id)
         .join(AccessRequest, AccessRequest.id == Grant.request_id)
         .where(
-            Grant.state.in_(_HELD),
+            Grant.state.in_(HELD_STATES),
             Credential.state.in_(_LIVE),
             AccessRequest.kind != RequestKind.BREAK_GLASS,
             or_(Grant.ends_at.between(moment, horizon), Credential.expires_at.between(moment, horizon)),
@@ -114,12 +111,3 @@ def _without_known(wanted: dict[tuple[int, int], Planned]) -> list[tuple[int, Pl
         for (credential_id, nth), planned in wanted.items()
         if (credential_id, nth) not in known
     ]
-
-
-def _number(ends_at: datetime, days: int) -> int:
-    """The number of a notice: on which day the access ends, and how many days before."""
-    return ends_at.toordinal() * _MOST_DAYS + days
-
-
-def _day_of(planned: Planned) -> int:
-    return planned.nth // _MOST_DAYS

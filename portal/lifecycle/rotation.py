@@ -20,12 +20,11 @@ from portal.db import db, now
 from portal.errors import NotAllowed
 from portal.events import EventKind, record
 from portal.lifecycle.claiming import accept_terms
-from portal.lifecycle.timers import SUBJECT, CredentialTimer
+from portal.lifecycle.timers import SUBJECT, CredentialTimer, is_about, number_of
 from portal.schedule import Planned
 
 REMINDED_DAYS_BEFORE = (14, 3, 0)
 _AHEAD = timedelta(days=max(REMINDED_DAYS_BEFORE) + 1)  # timers are set before they are due
-_MOST_DAYS = 1000
 
 
 def rotate(
@@ -72,7 +71,7 @@ def rotations_to_watch() -> list[tuple[int, Planned]]:
     wanted: dict[tuple[int, int], Planned] = {}
     for credential_id, made_at, rotate_by in _due_for_rotation():
         for days, due_at in _reminders(made_at, rotate_by).items():
-            nth = rotate_by.toordinal() * _MOST_DAYS + days
+            nth = number_of(rotate_by, days)
             wanted[credential_id, nth] = Planned(CredentialTimer.ROTATE_REMIND, due_at, nth)
     known = schedule.set_before(SUBJECT, sorted({key for key, _ in wanted}), CredentialTimer.ROTATE_REMIND)
     return [(key, planned) for (key, nth), planned in wanted.items() if (key, nth) not in known]
@@ -80,10 +79,10 @@ def rotations_to_watch() -> list[tuple[int, Planned]]:
 
 def remind(credential: Credential, fired: Sequence[Planned]) -> None:
     """Tell that the secret is to be replaced, if that is still the day by which."""
-    rotate_by, days = credential.rotate_by, {planned.nth // _MOST_DAYS for planned in fired}
+    rotate_by = credential.rotate_by
     if credential.state is not CredentialState.ACTIVE or credential.secret_hash is None:
         return
-    if rotate_by is not None and rotate_by.toordinal() in days:
+    if rotate_by is not None and any(is_about(rotate_by, planned) for planned in fired):
         after = {"rotate_by": rotate_by, "overdue": credential.is_rotation_overdue}
         record(EventKind.CREDENTIAL_ROTATION_REMINDED, subject=credential, by=None, after=after)
 
