@@ -14,6 +14,7 @@ from sqlalchemy.orm import load_only
 
 from portal.access.models import AccessRequest, RequestItem
 from portal.access.review import PolicyDecision
+from portal.access.terms import last_decision
 from portal.catalog import ApiProduct
 from portal.db import db
 from portal.policies import (
@@ -74,8 +75,7 @@ def past_requests(*, most: int = MOST_REPLAYED, product: ApiProduct | None = Non
 
 def facts_of_request(request: AccessRequest) -> dict[str, Mapping[str, Any]]:
     """The facts on which a request was judged last, by product."""
-    query = select(PolicyDecision).where(PolicyDecision.request_id == request.id)
-    decision = db.session.scalars(query.order_by(PolicyDecision.id.desc()).limit(1)).one_or_none()
+    decision = last_decision(request)
     return facts_by_product(decision) if decision is not None else {}
 
 

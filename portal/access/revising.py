@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
-
 from portal import policies
 from portal.access.asking import decision_for, record_decision, stage_from
 from portal.access.decide import settle
@@ -14,10 +12,10 @@ from portal.access.ending import close_refused
 from portal.access.form import revised_answers, revised_origins
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
-from portal.access.review import PolicyDecision, ReviewStage, StageState
+from portal.access.review import ReviewStage, StageState
 from portal.access.rules import LONGEST_REASON
 from portal.access.staffing import skip
-from portal.access.terms import content_hash
+from portal.access.terms import content_hash, last_decision
 from portal.accounts import User
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed
@@ -50,7 +48,7 @@ def edit(
     changed = _apply(locked, reason, answers)
     if not changed:
         return locked
-    before = _facts_before(locked)
+    last = last_decision(locked)
     locked.revision += 1
     locked.content_hash = content_hash(locked)
     decision = decision_for(locked)
@@ -60,7 +58,7 @@ def edit(
         close_refused(locked, RequestStatus.DENIED, by=None, reason=decision.because)
         record(EventKind.REQUEST_DENIED, subject=locked, by=None, reason=decision.because)
         return locked
-    _follow(locked, decision, _differences(before, decision.facts) | set(changed))
+    _follow(locked, decision, _differences(last.facts if last is not None else [], decision.facts) | set(changed))
     settle(locked, by=None, comment=decision.because)
     return locked
 
@@ -86,12 +84,6 @@ def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any
         request.answer_origins = revised_origins(request, answers)
         request.answers = dict(answers)
     return changed
-
-
-def _facts_before(request: AccessRequest) -> list[dict[str, Any]]:
-    """What the policy looked at last; a reviewer who narrowed the request made a revision without a decision."""
-    query = select(PolicyDecision.facts).where(PolicyDecision.request_id == request.id)
-    return db.session.scalar(query.order_by(PolicyDecision.revision.desc()).limit(1)) or []
 
 
 def _differences(before: list[dict[str, Any]], after: tuple[dict[str, Any], ...]) -> set[str]:

@@ -107,7 +107,7 @@ def versions_again(grants: Sequence[Grant]) -> dict[int, str]:
 
 
 def last_decision(request: AccessRequest) -> PolicyDecision | None:
-    """What the policy said last of a request."""
+    """What the policy said last of a request; of a revision before this one where a reviewer has narrowed it since."""
     query = select(PolicyDecision).where(PolicyDecision.request_id == request.id)
     return db.session.scalars(query.order_by(PolicyDecision.revision.desc()).limit(1)).one_or_none()
 

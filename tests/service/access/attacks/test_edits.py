@@ -77,7 +77,8 @@ def test_stages_that_an_edit_adds_open_in_their_order(monkeypatch):
 
 
 def test_an_edit_after_a_narrowing_is_compared_with_what_was_judged_last():
-    from portal.access.revising import _differences, _facts_before
+    from portal.access.revising import _differences
+    from portal.access.terms import last_decision
 
     board = [make_user() for _ in range(2)]
     make_stage("board", quorum=Quorum(2, QuorumMode.TOTAL))
@@ -88,7 +89,7 @@ def test_an_edit_after_a_narrowing_is_compared_with_what_was_judged_last():
     request = make_request(None, *products, plan=plan)
     approve(request, board[0], less=Narrowing(declined={products[0].id: "Not this one."}))
 
-    facts = _facts_before(request)
+    facts = last_decision(request).facts
 
     assert request.revision == 2
     assert len(facts) == 2
