@@ -14,7 +14,7 @@ from portal.catalog import ApiProduct, Plan
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
 from portal.forms.fields import Field
-from portal.forms.reading import fields_of
+from portal.forms.reading import read_fields
 
 
 class FormState(StrEnum):
@@ -94,7 +94,7 @@ class FormDefinition(Base):
     @property
     def questions(self) -> list[Field]:
         """The fields, ready to be asked."""
-        return fields_of(self.fields)
+        return read_fields(self.fields)
 
     def move_to(self, state: FormState) -> None:
         """Change the state. Raises Conflict for a move that is not in ``FORM_MOVES``."""

@@ -48,11 +48,6 @@ def read_fields(raw: Sequence[Mapping[str, Any]]) -> list[Field]:
     return fields
 
 
-def fields_of(stored: Sequence[Mapping[str, Any]]) -> list[Field]:
-    """The fields of a definition that was checked when it was stored."""
-    return read_fields(stored)
-
-
 def key_from(label: str) -> str:
     """A key made from a label."""
     plain = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode().lower()

@@ -23,7 +23,8 @@ from portal.db import in_transaction
 from portal.policies.attributes import REGISTRY, Attribute, Kind, Source
 from portal.policies.facts import forget_readers
 from portal.policies.provider_http import NoAnswer, ask_json
-from portal.policies.rules import KEY, forget_policies
+from portal.policies.rules import forget_policies
+from portal.policies.stages import KEY
 
 log = structlog.get_logger(__name__)
 KINDS = {kind.value: kind for kind in (Kind.TEXT, Kind.CHOICE, Kind.NUMBER, Kind.YES_NO, Kind.TEXT_SET)}

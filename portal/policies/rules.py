@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,9 +17,9 @@ from typing import Any
 
 from portal.policies.attributes import REGISTRY, Registry
 from portal.policies.conditions import ALWAYS, Broken, Fault, Leaf, Node, leaves_of, parse
+from portal.policies.stages import KEY
 
 MOST_RULES, MOST_STAGES, LONGEST_BECAUSE, LARGEST_TEXT = 300, 20, 500, 400_000
-KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class Outcome(StrEnum):

@@ -1,7 +1,7 @@
 """The short names that the editor gives to rules which have none."""
 
 from admin.policy_editor import new_card, rules_of
-from portal.policies.rules import KEY
+from portal.policies.stages import KEY
 
 
 def test_each_rule_gets_a_name_of_its_own_whatever_names_there_are():
