@@ -73,6 +73,7 @@ class ProductForm(EditForm):
     legal_basis = SelectField(
         "Legal basis",
         choices=[SelectChoice("", "Not stated"), *(SelectChoice(each.value, each.label) for each in LegalBasis)],
+        default="",
     )
     regions = CommaList("Regions")
     environments = Words(
@@ -274,7 +275,7 @@ def _filled(product: ApiProduct) -> ProductForm:
 
 def _values_of(product: ApiProduct) -> dict[str, Any]:
     """What the form's fields say. Owners who can own no more are not among the choices, so they are left alone."""
-    values = {name: getattr(product, name) for name in PLAIN_FIELDS}
+    values = {name: getattr(product, name) for name in PLAIN_FIELDS} | {"legal_basis": product.legal_basis or ""}
     owners = [p.id for p in product.owners if p.active and RoleName.API_OWNER in p.role_names]
     scopes = [
         {"name": s["name"], "description": " ".join(str(s.get("description", "")).split())} for s in product.scopes
