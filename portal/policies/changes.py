@@ -18,11 +18,11 @@ from portal.policies.wording import joined
 FactsOf = Mapping[str, Any]
 MOST_CHANGES, MOST_TRIALS, MOST_TOLD, MOST_SCOPES = 3, 600, 3, 8
 LOWERED = {
-    "access_level": {"read": "with read access", "write": "with write access"},
+    "access_level": {"read": "read access", "write": "write access"},
     "exposure": {
-        "none": "with no data exposed",
-        "internal": "with internal data at most",
-        "customer": "with customer data at most",
+        "none": "no data exposed",
+        "internal": "internal data at most",
+        "customer": "customer data at most",
     },
 }
 
@@ -58,13 +58,19 @@ def touched_stages(
 class Change:
     """One thing that the requester could ask for otherwise: a value, or leaving a scope out.
 
-    Of two changes with the same ``what``, only one can be made.
+    Of two changes with the same ``what``, only one can be made. ``lead`` and ``name`` tell it: "in", "test".
     """
 
     what: str
-    words: str
+    lead: str
+    name: str
     values: Mapping[str, Any]
     without_scope: str = ""
+
+    @property
+    def words(self) -> str:
+        """The change as a phrase: "in test"."""
+        return f"{self.lead} {self.name}"
 
     def made(self, facts: FactsOf) -> FactsOf:
         """The facts after the change."""
@@ -85,18 +91,18 @@ def possible_changes(
     ``environments`` are those that all products offer; ``plans`` are the facts of other plans by what they are called.
     """
     first = facts[0]
-    scopes = [Change(f"scope {s}", f"without scope {s}", {}, s) for s in _delicate_scopes(facts, policies)]
+    scopes = [Change(f"scope {s}", "without scope", s, {}, s) for s in _delicate_scopes(facts, policies)]
     places = [
-        Change("environment", f"in {REGISTRY['environment'].word_for(place)}", {"environment": place})
+        Change("environment", "in", REGISTRY["environment"].word_for(place), {"environment": place})
         for place in environments
         if place != first.get("environment")
     ]
     lowered = [
-        Change(name, phrases[value], {name: value})
+        Change(name, "with", phrases[value], {name: value})
         for name, phrases in LOWERED.items()
         for value in _lower_values(name, first.get(name))
     ]
-    offered = [Change("plan", f"on the plan {name}", values) for name, values in (plans or {}).items()]
+    offered = [Change("plan", "on the plan", name, values) for name, values in (plans or {}).items()]
     return [*scopes, *places, *offered, *lowered]
 
 
@@ -151,8 +157,40 @@ def variant_sentence(variants: Sequence[Variant]) -> str:
     """The variants as a sentence for the requester: "Without scope pii:read, or in test, this is approved at once."."""
     if not variants:
         return ""
-    told = ", or ".join(variant.words for variant in variants)
+    told = ", or ".join(_phrase(group) for group in _alternatives(variants))
     return f"{told[0].upper()}{told[1:]}, this is approved at once."
+
+
+def _alternatives(variants: Sequence[Variant]) -> list[dict[str, list[Change]]]:
+    """Variants that differ in one value alone, put together: by what is changed, the ways to change it.
+
+    Of answers that are lowered only the nearest is told: what is lower still is instant as well.
+    """
+    groups: list[dict[str, list[Change]]] = []
+    told: set[tuple[str, ...]] = set()
+    for variant in variants:
+        key = tuple(change.what if change.what in LOWERED else change.words for change in variant.changes)
+        if key in told:
+            continue
+        told.add(key)
+        mine = {change.what: [change] for change in variant.changes}
+        for group in groups:
+            other = [what for what in mine if group.get(what) != mine[what]]
+            if group.keys() == mine.keys() and len(other) == 1:
+                group[other[0]] += mine[other[0]]
+                break
+        else:
+            groups.append(mine)
+    return groups
+
+
+def _phrase(group: Mapping[str, Sequence[Change]]) -> str:
+    """What is changed together: "without the scopes a and b and in development or test"."""
+    scopes = [change.name for changes in group.values() for change in changes if change.without_scope]
+    parts = [f"without {'scope' if len(scopes) == 1 else 'the scopes'} {joined(scopes, 'and')}"] if scopes else []
+    others = [changes for changes in group.values() if not changes[0].without_scope]
+    parts += [f"{changes[0].lead} {joined([change.name for change in changes], 'or')}" for changes in others]
+    return joined(parts, "and")
 
 
 def _together(changes: Sequence[Change], size: int) -> Iterator[tuple[Change, ...]]:

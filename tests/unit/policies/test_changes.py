@@ -112,6 +112,55 @@ def test_all_products_must_become_automatic():
     assert nearest(rules, facts, plain(plan__auto_approve=True)) == []
 
 
+PLANS = {name: {"plan.slug": name, "plan.auto_approve": True, "plan.quota": 10} for name in ("Free", "Trial")}
+SCOPED = rule("a", {"not": leaf("scopes", "only_of", ["orders:read"])}, "security")
+EXPOSED = rule("a", leaf("exposure", "one_of", ["customer", "sensitive"]), "security")
+
+
+@pytest.mark.parametrize(
+    ("rules", "facts", "plans", "told"),
+    [
+        ([rule("a", PROD, "security")], {}, None, "In development or test, this is approved at once."),
+        ([], {"plan__auto_approve": False}, PLANS, "On the plan Free or Trial, this is approved at once."),
+        ([SCOPED], {}, None, "Without the scopes orders:write and pii:read, this is approved at once."),
+        (
+            [rule("a", PII, "security"), rule("b", PROD, "legal")],
+            {},
+            None,
+            "Without scope pii:read and in development or test, this is approved at once.",
+        ),
+        (
+            [rule("a", {"all": [PII, PROD]}, "security")],
+            {},
+            None,
+            "Without scope pii:read, or in development or test, this is approved at once.",
+        ),
+        ([EXPOSED], {"exposure": "sensitive"}, None, "With internal data at most, this is approved at once."),
+        (
+            [EXPOSED, rule("b", PROD, "legal")],
+            {"exposure": "customer"},
+            None,
+            "In development or test and with internal data at most, this is approved at once.",
+        ),
+    ],
+)
+def test_it_is_told_shortly(rules, facts, plans, told):
+    facts = plain(
+        **{
+            "plan__auto_approve": True,
+            "environment": "prod",
+            "scopes": ["orders:read", "orders:write", "pii:read"],
+            **facts,
+        }
+    )
+    whole = policy(*rules)
+    changes = possible_changes([facts], [whole], environments=("dev", "test", "prod"), plans=plans)
+
+    variants = instant_variants(lambda products: judge(whole, products[0]).is_automatic, [facts], changes)
+
+    assert variant_sentence(variants) == told
+
+
 def test_where_no_change_helps_nothing_is_said():
     assert nearest(policy(rule("a", leaf("organisation.kind", "equals", "internal"), "legal")), plain()) == []
     assert variant_sentence([]) == ""
