@@ -9,15 +9,18 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, current_app, make_response, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+from limits import parse
 
 from portal.accounts import Right
 from portal.web.answers import is_htmx
+from portal.web.limits import limits, of_account
 from portal.web.person import current_person
 from portal.web.refusals import GUARD, guard_of, record_refusal
 from portal.web.stale_forms import show_kept
 from portal.web.whereabouts import note_whereabouts
 
 View = TypeVar("View", bound=Callable[..., Any])
+DECISIONS_OF_ONE_PERSON = parse("120 per minute")  # nobody reads that fast; whoever answers many at once sends one form
 _EVERYBODY = "everybody"
 _SIGNED_IN = "signed in"
 
@@ -61,6 +64,8 @@ def _check() -> ResponseReturnValue | None:
         return None
     if not current_user.is_authenticated:
         return _to_sign_in()
+    if guard is Right.DECIDE_REQUESTS and request.method == "POST":
+        limits().count([of_account(DECISIONS_OF_ONE_PERSON, "decide", current_user.email)])
     if guard is None or (isinstance(guard, Right) and not current_user.may(guard)):
         record_refusal()
         abort(403)
