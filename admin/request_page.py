@@ -110,11 +110,8 @@ def reviewer_named(email: str) -> User:
 
 def reviewers() -> list[User]:
     """People who can review, by name, to be suggested."""
-    found_: dict[int, User] = {}
-    for role in accounts.RoleName:
-        if Right.DECIDE_REQUESTS in accounts.ROLE_RIGHTS[role] and len(found_) < SUGGESTED:
-            found_ |= {person.id: person for person in accounts.people_with_role(role)}
-    return sorted(found_.values(), key=lambda person: person.display_name.casefold())[:SUGGESTED]
+    people = accounts.people_with_right(Right.DECIDE_REQUESTS)
+    return sorted(people, key=lambda person: person.display_name.casefold())[:SUGGESTED]
 
 
 def _in_hand(asked: AccessRequest, person: User, voice: Voice | None, wanted: int | None) -> ReviewStage | None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import func, or_, select
 
 from portal.accounts.models import Organisation, Role, User, user_role
-from portal.accounts.rights import RoleName
+from portal.accounts.rights import ROLE_RIGHTS, Right, RoleName
 from portal.accounts.sessions import end_sessions
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed
@@ -106,6 +106,13 @@ def people_with_role(role: RoleName) -> Sequence[User]:
     """Active people who have this role, by key."""
     query = select(User).join(user_role).join(Role).where(Role.name == role.value, User.active).order_by(User.id)
     return db.session.scalars(query).unique().all()
+
+
+def people_with_right(*rights: Right) -> Sequence[User]:
+    """Active people whose roles give them at least one of these rights, by key."""
+    roles = [role.value for role, given in ROLE_RIGHTS.items() if given & set(rights)]
+    mine = select(user_role.c.user_id).join(Role, Role.id == user_role.c.role_id).where(Role.name.in_(roles))
+    return db.session.scalars(select(User).where(User.id.in_(mine), User.active).order_by(User.id)).unique().all()
 
 
 def people_page(*, search: str = "", role: str = "", after_email: str = "", size: int = 50) -> Sequence[User]:

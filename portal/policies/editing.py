@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from portal import catalog
-from portal.accounts import ROLE_RIGHTS, Right, User, people_with_role
+from portal.accounts import Right, User, people_with_right
 from portal.catalog import ApiProduct, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -84,9 +84,8 @@ def may_activate(version: PolicyVersion, person: User) -> bool:
 
 def second_persons(version: PolicyVersion) -> list[User]:
     """Everybody who could put this version in force: with the right to, and without a part in its text."""
-    roles = [role for role, rights in ROLE_RIGHTS.items() if rights & {Right.EDIT_POLICIES, Right.EDIT_PRODUCTS}]
-    people = {person.id: person for role in roles for person in people_with_role(role)}
-    return [person for key, person in sorted(people.items()) if person.active and may_activate(version, person)]
+    people = people_with_right(Right.EDIT_POLICIES, Right.EDIT_PRODUCTS)
+    return [person for person in people if may_activate(version, person)]
 
 
 def findings_in(rules: Mapping[str, Any] | Policy, product: ApiProduct | None = None) -> list[Finding]:

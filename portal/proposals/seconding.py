@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal import accounts, catalog
-from portal.accounts import ROLE_RIGHTS, Right, RoleName, User, people_with_role
+from portal.accounts import Right, RoleName, User, people_with_right
 from portal.catalog import Plan
 from portal.db import db, lock
 from portal.errors import Invalid, NotAllowed, NotFound
@@ -56,9 +56,7 @@ def may_confirm(change: ProposedChange, person: User) -> bool:
 
 def second_persons(change: ProposedChange) -> list[User]:
     """Everybody who could confirm this change."""
-    roles = [role for role, rights in ROLE_RIGHTS.items() if _NEEDS[change.kind] in rights]
-    people = {person.id: person for role in roles for person in people_with_role(role)}
-    return [person for key, person in sorted(people.items()) if person.active and may_confirm(change, person)]
+    return [person for person in people_with_right(_NEEDS[change.kind]) if may_confirm(change, person)]
 
 
 def confirm(change: ProposedChange, *, by: User) -> ProposedChange:
