@@ -14,6 +14,7 @@ from portal import credentials
 from portal.access.ending import end_expired
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind
 from portal.access.review import PolicyDecision, StageState
+from portal.access.standing import conditions_of
 from portal.access.terms import last_decision, seal_terms, terms_of_use_now
 from portal.accounts import User
 from portal.catalog import PlanState
@@ -72,7 +73,7 @@ def _grant(request: AccessRequest, item: RequestItem, credential: Credential, en
         credential=credential,
         environment=request.environment,
         scopes=list(item.granted_scopes),
-        conditions=[text for stage in request.stages for review in stage.live_reviews for text in review.conditions],
+        conditions=conditions_of(request),
         starts_at=now(),
         ends_at=_not_after(request, ends_at),
     )

@@ -69,11 +69,6 @@ class Standing:
         }
         return words.get(self.stage.state, self.stage.state.value.capitalize())
 
-    @property
-    def conditions(self) -> list[str]:
-        """On what conditions it was approved."""
-        return [text for review in self.stage.live_reviews for text in review.conditions]
-
 
 def standings_of(request: AccessRequest) -> list[Standing]:
     """Each stage of a request with its people, in the order of the path."""

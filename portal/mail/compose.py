@@ -135,9 +135,7 @@ class Composer:
             **_about(request),
             "automatic": "yes" if automatic else "",
             "comment": "" if automatic else reason,
-            "conditions": "\n".join(
-                text for stage in request.stages for r in stage.live_reviews for text in r.conditions
-            ),
+            "conditions": "\n".join(access.conditions_of(request)),
             "until": f"{request.ends_on.day} {request.ends_on:%B %Y}" if request.ends_on is not None else "",
             "credential": "an API key" if request.auth_method is AuthMethod.API_KEY else "an OAuth client",
             "to_reveal": "yes" if is_new else "",
