@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from portal import schedule
+from portal.access import quorum
 from portal.access.break_glass import bar_after
 from portal.access.ending import close_refused
 from portal.access.locking import lock_request
@@ -20,8 +21,7 @@ from portal.access.staffing import escalate, staff_anew
 from portal.access.timing import SUBJECT, StageTimer
 from portal.db import db, now
 from portal.events import EventKind, record
-
-REJECT = "reject"
+from portal.policies import OnTimeout
 
 
 def stages_due(*, size: int = 100, without: Iterable[int] = ()) -> Sequence[int]:
@@ -80,8 +80,7 @@ def _escalate(stage: ReviewStage) -> None:
     Where all who are asked must agree, one more would be one more to wait for: there they are only told.
     """
     waiting = [a.user.email for a in stage.assignees if a.waits and a.user.active]
-    everybody = stage.template.get("quorum", {}).get("mode") == "all"
-    new = [] if everybody else escalate(stage)
+    new = [] if quorum.needs_everybody(stage) else escalate(stage)
     stage.escalated_at = now()
     asked = [assignee.user.email for assignee in new]
     record(
@@ -96,7 +95,7 @@ def _late(stage: ReviewStage) -> str:
 
 def _run_out(stage: ReviewStage, because: str) -> None:
     """Close the request: expired, or rejected where the stage says so."""
-    request, rejects = stage.request, stage.template.get("on_timeout") == REJECT
+    request, rejects = stage.request, stage.template.get("on_timeout") == OnTimeout.REJECT
     if rejects and stage.state is StageState.OPEN:
         stage.close(StageState.REJECTED, by=None, comment=because)
         record(EventKind.STAGE_REJECTED, subject=stage, by=None, reason=because)

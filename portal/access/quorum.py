@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from portal.access.review import ReviewStage, Verdict
-from portal.policies import fill_seats, name_of, source_in_words
+from portal.policies import QuorumMode, fill_seats, name_of, source_in_words
 
 
 def needed(stage: ReviewStage) -> int:
     """How many people have to say yes, as far as it is a number; everybody who is asked in mode ``all``."""
-    quorum = stage.template.get("quorum", {})
-    number = max(1, int(quorum.get("n", 1)))
-    if quorum.get("mode") == "all":
+    if _mode(stage) == QuorumMode.ALL:
         return max(1, len(stage.active_assignees))
-    if quorum.get("mode") == "per_group":
-        return number * max(1, len(stage.template.get("sources", ())))
-    return number
+    if _mode(stage) == QuorumMode.PER_GROUP:
+        return _number(stage) * max(1, len(stage.template.get("sources", ())))
+    return _number(stage)
+
+
+def needs_everybody(stage: ReviewStage) -> bool:
+    """Whether all who are asked must say yes, so that one more would be one more to wait for."""
+    return _mode(stage) == QuorumMode.ALL
 
 
 def given(stage: ReviewStage) -> int:
@@ -34,7 +37,7 @@ def shortage(stage: ReviewStage, more: Collection[int]) -> str:
     able = _yes(stage) | set(more)
     if _enough(stage, able):
         return ""
-    if stage.template.get("quorum", {}).get("mode") == "per_group":
+    if _mode(stage) == QuorumMode.PER_GROUP:
         via = [a.via.split("|") for a in stage.assignees if a.user_id in able]
         for source in stage.template.get("sources", ()):
             if not any(name_of(source) in each for each in via):
@@ -44,13 +47,20 @@ def shortage(stage: ReviewStage, more: Collection[int]) -> str:
 
 
 def _enough(stage: ReviewStage, yes: set[int]) -> bool:
-    quorum = stage.template.get("quorum", {})
-    if quorum.get("mode") == "per_group":
-        return _fills_groups(stage, yes, max(1, int(quorum.get("n", 1))))
-    if quorum.get("mode") == "all":
+    if _mode(stage) == QuorumMode.PER_GROUP:
+        return _fills_groups(stage, yes, _number(stage))
+    if _mode(stage) == QuorumMode.ALL:
         said = yes | {review.reviewer_id for review in stage.live_reviews if review.verdict is Verdict.APPROVE}
         return {assignee.user_id for assignee in stage.active_assignees} <= said
     return len(yes) >= needed(stage)
+
+
+def _mode(stage: ReviewStage) -> str:
+    return str(stage.template.get("quorum", {}).get("mode", QuorumMode.TOTAL))
+
+
+def _number(stage: ReviewStage) -> int:
+    return max(1, int(stage.template.get("quorum", {}).get("n", 1)))
 
 
 def _yes(stage: ReviewStage) -> set[int]:
