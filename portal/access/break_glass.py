@@ -22,6 +22,7 @@ from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, 
 from portal.access.provisioning import provision
 from portal.access.queries import requests_with_ids
 from portal.access.review import ReviewStage
+from portal.access.rules import LONGEST_REASON
 from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import Right, RoleName, User, people_with_role
@@ -33,7 +34,6 @@ from portal.events import EventKind, record
 from portal.policies import StageTemplate
 
 MOST_EMERGENCY_MINUTES = 240
-LONGEST_REASON = 4000
 DEBT = StageTemplate.from_json(
     {
         "key": "break_glass_review",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal import credentials, policies
-from portal.access.cart import MOST_ITEMS, hold_cart, listed
+from portal.access.cart import MOST_ITEMS, hold_cart
 from portal.access.decide import withdraw
 from portal.access.ending import revoke_access
 from portal.access.form import form_of
@@ -108,7 +108,7 @@ def _items(order: Order) -> list[CartItem]:
     missing = [slug for slug, product in products.items() if product is None or product.id not in chosen]
     if missing:
         where = f" in the catalogue {order.catalogue}" if order.catalogue else ""
-        message = f"On the plan {order.plan} nobody offers {listed(missing)}{where}."
+        message = f"On the plan {order.plan} nobody offers {policies.joined(missing, 'and')}{where}."
         raise Invalid(message, field=_amiss(order, known, offers))
     return [
         CartItem(

@@ -13,6 +13,7 @@ from portal.accounts import Right, User
 from portal.catalog import Offer, Plan, offers_for
 from portal.db import db
 from portal.errors import Conflict, Invalid, NotAllowed
+from portal.policies import joined
 
 MOST_ITEMS = 50
 
@@ -69,7 +70,7 @@ def use_plan(plan: Plan, *, by: User) -> None:
     on_offer = offered(items)
     missing = [i.product.name for i in items if (i.product_id, plan.id, i.catalogue_id) not in on_offer]
     if missing:
-        raise Invalid(f"{plan.display_name} is not offered for {listed(missing)}.", field="plan")
+        raise Invalid(f"{plan.display_name} is not offered for {joined(missing, 'and')}.", field="plan")
     for item in items:
         item.plan = plan
 
@@ -101,8 +102,3 @@ def groups(items: Sequence[CartItem]) -> list[list[CartItem]]:
     for item in items:
         by_catalogue[item.catalogue_id].append(item)
     return list(by_catalogue.values())
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names as a sentence lists them."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -13,7 +13,7 @@ from portal.access.form import revised_answers, revised_origins
 from portal.access.locking import lock_request
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import ReviewStage, StageState
-from portal.access.rules import LONGEST_REASON
+from portal.access.rules import reason_fault
 from portal.access.staffing import skip
 from portal.access.terms import content_hash, last_decision
 from portal.accounts import User
@@ -42,7 +42,8 @@ def edit(
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
     if locked.kind is RequestKind.BREAK_GLASS:
         raise Conflict("What was said in an emergency stays as it was said.")
-    _refuse_reason(locked, reason)
+    if reason is not None and (fault := reason_fault(locked.plan, reason)):
+        raise Invalid(fault, field="reason")
     if answers is not None:
         answers = revised_answers(locked, answers, by=by)
     changed = _apply(locked, reason, answers)
@@ -61,16 +62,6 @@ def edit(
     _follow(locked, decision, _differences(last.facts if last is not None else [], decision.facts) | set(changed))
     settle(locked, by=None, comment=decision.because)
     return locked
-
-
-def _refuse_reason(request: AccessRequest, reason: str | None) -> None:
-    """A reason must still be one that the request could have been submitted with."""
-    if reason is None:
-        return
-    if request.plan.reason_required and not reason.strip():
-        raise Invalid(f"{request.plan.display_name} asks for a reason.", field="reason")
-    if len(reason) > LONGEST_REASON:
-        raise Invalid(f"The reason is longer than {LONGEST_REASON} characters.", field="reason")
 
 
 def _apply(request: AccessRequest, reason: str | None, answers: Mapping[str, Any] | None) -> list[str]:

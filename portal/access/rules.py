@@ -11,7 +11,7 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload
 
-from portal.access.cart import common_plans, groups, listed, offered
+from portal.access.cart import common_plans, groups, offered
 from portal.access.ending import end_expired
 from portal.access.holdings import changing, held_by
 from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestKind
@@ -21,6 +21,7 @@ from portal.catalog import Environment, Offer, Plan, chosen_versions
 from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Invalid
+from portal.policies import joined
 
 LONGEST_REASON = 4000
 LONGEST_NAME = 120
@@ -143,12 +144,15 @@ def environments_for(items: Sequence[CartItem]) -> list[Environment]:
 
 def reason_problems(items: Sequence[CartItem], reason: str) -> list[Problem]:
     """What is wrong with the reason that was given."""
-    plan = items[0].plan
+    fault = reason_fault(items[0].plan, reason)
+    return [Problem(Category.REASON, fault)] if fault else []
+
+
+def reason_fault(plan: Plan, reason: str) -> str:
+    """What is wrong with a reason on this plan, in a sentence; empty when nothing is."""
     if plan.reason_required and not reason.strip():
-        return [Problem(Category.REASON, f"{plan.display_name} asks for a reason: say what you need the access for.")]
-    if len(reason) > LONGEST_REASON:
-        return [Problem(Category.REASON, f"The reason is longer than {LONGEST_REASON} characters.")]
-    return []
+        return f"{plan.display_name} asks for a reason: say what you need the access for."
+    return f"The reason is longer than {LONGEST_REASON} characters." if len(reason) > LONGEST_REASON else ""
 
 
 def credential_problems(
@@ -275,4 +279,4 @@ def _other_plans(items: Sequence[CartItem]) -> tuple[Remedy, ...]:
 
 
 def _names(items: Sequence[CartItem]) -> str:
-    return listed([item.product.name for item in items])
+    return joined([item.product.name for item in items], "and")
