@@ -21,7 +21,13 @@ bp = Blueprint("tokens", __name__)
 class TokenForm(FlaskForm):
     """What a new token is called, and how long it is good."""
 
-    name = StringField("Name", [DataRequired("Give the token a name."), Length(max=LONGEST_TOKEN_NAME)])
+    name = StringField(
+        "Name",
+        [
+            DataRequired("Give the token a name."),
+            Length(max=LONGEST_TOKEN_NAME, message=f"A name has at most {LONGEST_TOKEN_NAME} characters."),
+        ],
+    )
     days = IntegerField(
         "Ends after (days)",
         [DataRequired(f"Enter 1 to {MOST_TOKEN_DAYS} days."), NumberRange(1, MOST_TOKEN_DAYS)],

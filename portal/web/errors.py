@@ -38,8 +38,8 @@ def status_of(error: PortalError) -> int:
     return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 400)
 
 
-def error_page(status: int, message: str = "") -> Response:
-    """The page for this status with what happened in one sentence."""
+def error_page(status: int, message: str = "", *, wait: Any = None) -> Response:
+    """The page for this status with what happened in one sentence; ``wait`` says how many seconds to wait, if known."""
     g.portico_is_error_page = True
     if _wants_json():
         return problem(status, message)
@@ -48,8 +48,8 @@ def error_page(status: int, message: str = "") -> Response:
         return make_response(page.render(status=status, message=message, request_id=g.get("request_id", "")), status)
     template: list[str | Template] = [f"errors/{status}.html", "errors/error.html"]
     above = _page_above() if status == 405 else None
-    words = render_template(template, status=status, message=message, title=_phrase(status), above=above)
-    return make_response(words, status)
+    words = {"status": status, "message": message, "title": _phrase(status), "above": above, "wait": wait}
+    return make_response(render_template(template, **words), status)
 
 
 def problem(status: int, message: str = "") -> Response:
@@ -79,7 +79,7 @@ def _stale(_error: StaleDataError) -> Response:
 def _http_error(error: HTTPException) -> Any:
     if error.response is not None:
         return error
-    answer = error_page(error.code or 500)
+    answer = error_page(error.code or 500, wait=getattr(error, "retry_after", None))
     for name, value in error.get_headers():
         if name.lower() in {"allow", "retry-after"}:
             answer.headers[name] = value

@@ -8,6 +8,7 @@ from portal import access, catalog, credentials
 from portal.accounts import RoleName
 from portal.catalog import ProductState
 from portal.db import now, transaction
+from portal.web.limits import limits
 from tests.support.builders import make_app, make_plan, make_product, make_request, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -37,6 +38,23 @@ def test_an_error_in_the_admin_portal_leads_back_to_the_work(browser, role, ways
 
 def test_an_error_in_the_live_portal_leads_to_the_catalogue(browser):
     assert ways_of(browser(make_user(RoleName.API_OWNER)).get("/nowhere")) == {"/", "/catalogues"}
+
+
+def test_who_tried_too_often_reads_how_long_to_wait(browser):
+    visitor = browser()
+    limits().enabled = True
+    try:
+        for _ in range(limits().sign_in.amount + 1):
+            page = visitor.get("/login")
+            if page.status == 429:
+                break
+            page = page.press("Sign in", Email="nobody@acme.example", Password="wrong")
+    finally:
+        limits().enabled = False
+        limits().reset()
+
+    assert page.status == 429
+    assert f"Wait {-(-int(page.headers['Retry-After']) // 60)} minutes" in page.text("main")
 
 
 # --- auditors decide nothing ---
