@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from portal import forms
@@ -15,7 +14,7 @@ from portal.access.break_glass import bar_after
 from portal.access.delegations import stands_in_for
 from portal.access.ending import close_as_withdrawn, close_refused
 from portal.access.later import refuse_early
-from portal.access.locking import lock_request, lock_requests
+from portal.access.locking import lock_request, lock_request_for, lock_requests_for
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
 from portal.access.provisioning import provision
@@ -82,8 +81,8 @@ def approve(
     Raises NotAllowed when it is not this person's turn, Conflict when the request has been decided or has changed,
     Invalid when a stage demands what was not given (an answer, a checklist, proof of identity).
     """
-    locked = lock_request(request)
-    return _say_yes(locked, as_now(by), saying or Approval(comment), seen)
+    locked, person = lock_request_for(request, by)
+    return _say_yes(locked, person, saying or Approval(comment), seen)
 
 
 def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") -> AccessRequest:
@@ -124,8 +123,8 @@ def reject(
     """Give this reviewer's no, which closes the request. Raises Invalid without a reason, and as ``approve`` does."""
     if not reason.strip():
         raise Invalid("Give a reason: the requester will read it.", field="reason")
-    locked = lock_request(request)
-    return _say_no(locked, as_now(by), reason, seen, stage_id)
+    locked, person = lock_request_for(request, by)
+    return _say_no(locked, person, reason, seen, stage_id)
 
 
 def _say_no(locked: AccessRequest, by: User, reason: str, seen: str = "", stage_id: int | None = None) -> AccessRequest:
@@ -166,8 +165,8 @@ def approve_many(
     ``seen`` is the content hash of what was on the screen, by number.
     """
 
-    def act(locked: AccessRequest) -> AccessRequest:
-        return _say_yes(locked, by, Approval(comment), (seen or {}).get(locked.number, ""))
+    def act(locked: AccessRequest, person: User) -> AccessRequest:
+        return _say_yes(locked, person, Approval(comment), (seen or {}).get(locked.number, ""))
 
     return _each(requests, act, "approved", by)
 
@@ -179,8 +178,8 @@ def reject_many(
     if not reason.strip():
         raise Invalid("Give a reason: the requesters will read it.", field="reason")
 
-    def act(locked: AccessRequest) -> AccessRequest:
-        return _say_no(locked, by, reason, (seen or {}).get(locked.number, ""))
+    def act(locked: AccessRequest, person: User) -> AccessRequest:
+        return _say_no(locked, person, reason, (seen or {}).get(locked.number, ""))
 
     return _each(requests, act, "rejected", by)
 
@@ -228,24 +227,18 @@ def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) 
     return None
 
 
-def as_now(person: User) -> User:
-    """The person read anew: what they were while this waited for the lock does not count, what they are now does."""
-    query = select(User).where(User.id == person.id).execution_options(populate_existing=True)
-    return db.session.scalars(query).unique().one()
-
-
 def _each(
-    requests: Sequence[AccessRequest], act: Callable[[AccessRequest], AccessRequest], word: str, by: User
+    requests: Sequence[AccessRequest], act: Callable[[AccessRequest, User], AccessRequest], word: str, by: User
 ) -> list[Outcome]:
     if len(requests) > MOST_AT_ONCE:
         raise Invalid(f"At most {MOST_AT_ONCE} requests can be decided at once.")
-    outcomes, locked = [], lock_requests(requests)
-    as_now(by)
+    outcomes = []
+    locked, person = lock_requests_for(requests, by)
     for request in locked:
         number = request.number
         try:
             with db.session.begin_nested():
-                act(request)
+                act(request, person)
             outcomes.append(Outcome(number, f"{word.capitalize()}.", done=True))
         except PortalError as refusal:
             outcomes.append(Outcome(number, refusal.message, done=False))
@@ -253,12 +246,12 @@ def _each(
 
 
 def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
+    app_name = request.app.name
     try:
-        with db.session.begin_nested():
-            if request.kind is not RequestKind.BREAK_GLASS:  # that access was given before; this pays the debt
-                provision(request, by=by)
+        if request.kind is not RequestKind.BREAK_GLASS:  # that access was given before; this pays the debt
+            provision(request, by=by)
     except IntegrityError as error:
-        raise Conflict(f"{request.app.name} already has access to one of these products.") from error
+        raise Conflict(f"{app_name} already has access to one of these products.") from error
     request.move_to(RequestStatus.APPROVED)
     record(
         EventKind.REQUEST_APPROVED, subject=request, by=by, reason=comment, after={"automatic": request.auto_approved}

@@ -6,6 +6,7 @@ terms stay in force; then the old access is replaced, not ended: both stand in o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import select
@@ -37,8 +38,10 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     _refuse_if_over(request)
     decision = last_decision(request)
     _refuse_unanswered(request, decision)
-    credential = _credential_for(request, by)
+    chosen = _chosen_credential(request)  # locked before the access that it opens, as everybody does
     end_expired(request.app)
+    of_use = terms_of_use_now(request.standing_items)
+    credential = chosen or _new_credential(request, by)  # from here on nothing but writing, in as few steps as can be
     replaced = _replaced_by(request)
     goes_on = request.kind in REPLACING and credential.id == request.credential_id
     ends_at = _put_on_terms(credential, request, by) if goes_on else credential.expires_at
@@ -46,7 +49,8 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
         credential.expires_at = ends_at = min(until, credential.expires_at or until)
     for grant in replaced.values():
         _supersede(grant, request, by)
-    db.session.flush()  # there is one access of a kind at a time: the old one goes before the new one comes
+    if replaced:
+        db.session.flush()  # there is one access of a kind at a time: the old one goes before the new one comes
     grants = [_grant(request, item, credential, ends_at) for item in request.standing_items]
     for grant in grants:
         old = replaced.get(grant.product.id)
@@ -54,7 +58,7 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
             grant.renews_id, grant.last_used_at = old.id, old.last_used_at
             if request.auto_approved:  # nobody has taken back what a reviewer asked for
                 grant.conditions = list(old.conditions)
-    _seal(request, grants, decision)
+    _seal(grants, decision, of_use)
     db.session.add_all(grants)
     db.session.flush()
     for grant in grants:
@@ -79,8 +83,7 @@ def _grant(request: AccessRequest, item: RequestItem, credential: Credential, en
     )
 
 
-def _seal(request: AccessRequest, grants: list[Grant], decision: PolicyDecision | None) -> None:
-    of_use = terms_of_use_now(request.standing_items)
+def _seal(grants: list[Grant], decision: PolicyDecision | None, of_use: Mapping[int, int]) -> None:
     version = decision.policy_version if decision is not None else ""
     for grant in grants:
         seal_terms(grant, policy_version=version, terms_of_use=of_use.get(grant.product.id))
@@ -185,18 +188,13 @@ def _refuse_unanswered(request: AccessRequest, last: PolicyDecision | None) -> N
         raise Conflict(f"{request.number} has not been approved by all who have to. Nothing was given.")
 
 
-def _credential_for(request: AccessRequest, by: User | None) -> Credential:
-    credential = lock(Credential, request.credential_id) if request.credential_id is not None else None
-    if request.credential_id is None or (request.kind is RequestKind.RENEWAL and credential and credential.is_over):
-        return credentials.issue(  # reviewers took longer than the access lasted: that is not the requester's fault
-            request.app,
-            request.plan,
-            request.auth_method,
-            name=request.credential_name,
-            lifetime_days=request.terms["credential_lifetime_days"],
-            environment=request.environment,
-            by=by,
-        )
+def _chosen_credential(request: AccessRequest) -> Credential | None:
+    """The credential that the request extends, locked; None when it needs a new one."""
+    if request.credential_id is None:
+        return None
+    credential = lock(Credential, request.credential_id)
+    if request.kind is RequestKind.RENEWAL and credential is not None and credential.is_over:
+        return None  # reviewers took longer than the access lasted: that is not the requester's fault
     if credential is None or not credential.is_live:
         raise Conflict(f"The credential that {request.number} should extend has ended. Reject it with a reason.")
     if credential.plan_id != request.plan_id and request.kind is not RequestKind.PLAN_CHANGE:
@@ -205,6 +203,18 @@ def _credential_for(request: AccessRequest, by: User | None) -> Credential:
             "Reject it with a reason."
         )
     return credential
+
+
+def _new_credential(request: AccessRequest, by: User | None) -> Credential:
+    return credentials.issue(
+        request.app,
+        request.plan,
+        request.auth_method,
+        name=request.credential_name,
+        lifetime_days=request.terms["credential_lifetime_days"],
+        environment=request.environment,
+        by=by,
+    )
 
 
 def _not_after(request: AccessRequest, ends_at: datetime | None) -> datetime | None:

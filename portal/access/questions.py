@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from portal.access.clarification import Clarification, QuestionState
-from portal.access.decide import LONGEST_COMMENT, Voice, as_now, voices_in
+from portal.access.decide import LONGEST_COMMENT, Voice, voices_in
 from portal.access.later import refuse_early
-from portal.access.locking import lock_request
+from portal.access.locking import lock_request, lock_request_for
 from portal.access.models import AccessRequest
 from portal.access.review import UNANSWERED, ReviewStage, StageState
 from portal.access.staffing import put_back
@@ -26,8 +26,8 @@ def ask(request: AccessRequest, *, by: User, question: str, stage_id: int | None
     ``stage_id`` names it for those who are asked in several.
     """
     text_ = _said(question, "question", "Write what you want to know.")
-    locked = lock_request(request)
-    voice = _voice(locked, by, stage_id)
+    locked, person = lock_request_for(request, by)
+    voice = _voice(locked, person, stage_id)
     voice.stage.move_to(StageState.PAUSED)
     asked = Clarification(request=locked, stage=voice.stage, asked_by=by, question=text_)
     db.session.add(asked)
@@ -87,7 +87,7 @@ def _locked(question: Clarification) -> tuple[AccessRequest, Clarification]:
 def _voice(locked: AccessRequest, by: User, stage_id: int | None) -> Voice:
     if not locked.is_pending:
         raise Conflict(f"{locked.number} has already been {locked.status}. Nothing was changed.")
-    voices = [voice for voice in voices_in(locked, as_now(by)) if stage_id in (None, voice.stage.id)]
+    voices = [voice for voice in voices_in(locked, by) if stage_id in (None, voice.stage.id)]
     if not voices:
         refuse_early(locked, by, stage_id=stage_id)
         raise NotAllowed(f"{locked.number} does not wait for your answer.")
