@@ -187,15 +187,16 @@ def _tell_unstaffed(stage: ReviewStage) -> None:
 
 def _raise_alarm(stage: ReviewStage) -> None:
     """Keep with the stage whether the people who are asked can still finish it; more are asked before that is said."""
-    before = stage.alarm
-    stage.alarm = _trouble(stage)
-    if stage.alarm and (new := escalate(stage)):
+    before, trouble = stage.alarm, _trouble(stage)
+    if trouble and (new := escalate(stage)):
         asked = [assignee.user.email for assignee in new]
-        record(EventKind.STAGE_STAFFED, subject=stage, by=None, reason=stage.alarm, after={"asked": asked})
+        record(EventKind.STAGE_STAFFED, subject=stage, by=None, reason=trouble, after={"asked": asked})
         tell_asked(new)
-        stage.alarm = _trouble(stage)
-    if stage.alarm and not before:
-        record(EventKind.STAGE_UNSTAFFED, subject=stage, by=None, reason=stage.alarm, after={"asked": []})
+        trouble = _trouble(stage)
+    if trouble != before:  # a stage that is as it was is not written again
+        stage.alarm = trouble
+    if trouble and not before:
+        record(EventKind.STAGE_UNSTAFFED, subject=stage, by=None, reason=trouble, after={"asked": []})
 
 
 def _trouble(stage: ReviewStage) -> str:

@@ -15,7 +15,7 @@ import structlog
 from portal import schedule
 from portal.db import db, now
 from portal.policies import Times
-from portal.schedule import Planned, WorkingTime, add_business_time, business_time_between
+from portal.schedule import Planned, WorkingTime, add_business_time, add_business_times, business_time_between
 
 if TYPE_CHECKING:
     from portal.access.review import ReviewStage, StageState
@@ -58,16 +58,12 @@ def follow(stage: ReviewStage, before: StageState) -> None:
 def start(stage: ReviewStage, *, anew: bool = False) -> None:
     """Set when the stage is due, and all of its timers, from now on."""
     times, working = Times.of(stage.template), working_time_of(stage)
-    opened = now()
-
-    def after(hours: float) -> datetime:
-        return add_business_time(working, opened, timedelta(hours=hours))
-
-    stage.due_at, stage.paused_at, stage.escalated_at = after(times.due(stage.request.environment)), None, None
     reminders = _reminders(times, working.day / timedelta(hours=1))
-    planned = [Planned(StageTimer.REMIND, after(hours), nth) for nth, hours in enumerate(reminders, 1)]
-    planned.append(Planned(StageTimer.ESCALATE, after(times.escalate_hours)))
-    planned.append(Planned(StageTimer.EXPIRE, after(times.expire_hours)))
+    hours = [times.due(stage.request.environment), times.escalate_hours, times.expire_hours, *reminders]
+    due, escalate, expire, *remind = add_business_times(working, now(), [timedelta(hours=each) for each in hours])
+    stage.due_at, stage.paused_at, stage.escalated_at = due, None, None
+    planned = [Planned(StageTimer.REMIND, moment, nth) for nth, moment in enumerate(remind, 1)]
+    planned += [Planned(StageTimer.ESCALATE, escalate), Planned(StageTimer.EXPIRE, expire)]
     schedule.arm(SUBJECT, stage.id, planned, anew=anew)
 
 

@@ -15,7 +15,7 @@ from portal.db import db
 from portal.events.channel import registered
 from portal.events.kinds import EventKind
 from portal.events.models import AuditEvent
-from portal.events.outbox import enqueue
+from portal.events.outbox import enqueue_all
 
 SYSTEM = "Portico"
 
@@ -83,8 +83,7 @@ def record(
     ]
     if drafts:
         db.session.flush()
-    for channel_name, draft in drafts:
-        enqueue(channel_name, draft, event=event)
+        enqueue_all(drafts, event=event)
     return event
 
 

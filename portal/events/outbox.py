@@ -13,12 +13,13 @@ import re
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.sql.dml import Update
 
-from portal.db import UtcDateTime, db, now, on_sqlite
+from portal.db import Base, UtcDateTime, db, now, on_sqlite
 from portal.events.channel import Draft, Failed
 from portal.events.models import AuditEvent, MessageState, OutboxMessage
 
@@ -29,6 +30,7 @@ MOST_ATTEMPTS = 12
 LONGEST_OUTAGE = timedelta(days=5)
 LONGEST_DEDUP = 200
 LONGEST_SUBJECT = 500
+_ADD = insert(Base.metadata.tables[OutboxMessage.__tablename__])
 # Written out and not bound, so that the databases know that their partial index fits.
 WAITING = text("outbox_message.state IN ('ready', 'leased')")
 
@@ -43,20 +45,14 @@ def name_messages_after(host: str) -> None:
 
 def enqueue(channel: str, draft: Draft, *, event: AuditEvent | None = None, dedup: str = "") -> OutboxMessage:
     """Add one message to the outbox, in the caller's transaction. Its Message-ID never changes afterwards."""
-    identity = uuid.uuid4().hex
-    message = OutboxMessage(
-        dedup=_short(dedup or (f"event:{event.id}:{channel}:{draft.kind}:{draft.recipient}" if event else identity)),
-        channel=channel,
-        kind=draft.kind,
-        recipient=draft.recipient,
-        subject=draft.subject[:LONGEST_SUBJECT],
-        payload=draft.payload,
-        message_id=f"<{identity}@{_domain}>",
-        event_id=event.id if event else None,
-        request_id=event.request_id if event else "",
-    )
+    message = OutboxMessage(**_new(channel, draft, event, dedup))
     db.session.add(message)
     return message
+
+
+def enqueue_all(drafts: Sequence[tuple[str, Draft]], *, event: AuditEvent) -> None:
+    """Add all messages that follow from a stored event, each with its channel, by one statement."""
+    db.session.execute(_ADD, [_new(channel, draft, event) for channel, draft in drafts])
 
 
 def claim(worker: str, *, channels: Sequence[str] = (), size: int = 50) -> Sequence[OutboxMessage]:
@@ -209,6 +205,21 @@ def _due_ids(channels: Sequence[str], size: int) -> list[int]:
     if channels:
         statement = statement.bindparams(bindparam("channels", list(channels), expanding=True))
     return list(db.session.scalars(statement))
+
+
+def _new(channel: str, draft: Draft, event: AuditEvent | None, dedup: str = "") -> dict[str, Any]:
+    identity = uuid.uuid4().hex
+    return {
+        "dedup": _short(dedup or (f"event:{event.id}:{channel}:{draft.kind}:{draft.recipient}" if event else identity)),
+        "channel": channel,
+        "kind": draft.kind,
+        "recipient": draft.recipient,
+        "subject": draft.subject[:LONGEST_SUBJECT],
+        "payload": draft.payload,
+        "message_id": f"<{identity}@{_domain}>",
+        "event_id": event.id if event else None,
+        "request_id": event.request_id if event else "",
+    }
 
 
 def _leased(worker: str, message_ids: Sequence[int]) -> Update:

@@ -25,7 +25,13 @@ from portal.schedule.timers import (
     release,
     set_before,
 )
-from portal.schedule.working_time import WEEKDAYS, WorkingTime, add_business_time, business_time_between
+from portal.schedule.working_time import (
+    WEEKDAYS,
+    WorkingTime,
+    add_business_time,
+    add_business_times,
+    business_time_between,
+)
 
 __all__ = [
     "DEFAULT_CALENDAR",
@@ -36,6 +42,7 @@ __all__ = [
     "TimerState",
     "WorkingTime",
     "add_business_time",
+    "add_business_times",
     "add_calendar",
     "arm",
     "arm_again",

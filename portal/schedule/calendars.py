@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, String, select
+from sqlalchemy import JSON, String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, db, lock, pk
@@ -50,6 +50,9 @@ class BusinessCalendar(Base):
         return _working_time(self.zone, self.days, self.opens, self.closes, self.holidays)
 
 
+_NAMED = select(BusinessCalendar).where(BusinessCalendar.key == bindparam("key"))
+
+
 def calendars() -> Sequence[BusinessCalendar]:
     """All calendars by name, the default one first; it is there even if nobody has stored it."""
     stored = db.session.scalars(select(BusinessCalendar).order_by(BusinessCalendar.name)).all()
@@ -59,7 +62,7 @@ def calendars() -> Sequence[BusinessCalendar]:
 
 def calendar_named(key: str) -> BusinessCalendar | None:
     """The calendar of this key; the default one even if nobody has stored it."""
-    stored = db.session.scalar(select(BusinessCalendar).where(BusinessCalendar.key == key))
+    stored = db.session.scalar(_NAMED, {"key": key})
     return _default() if stored is None and key == DEFAULT_CALENDAR else stored
 
 

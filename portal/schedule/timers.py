@@ -18,6 +18,7 @@ from sqlalchemy import (
     Index,
     String,
     UniqueConstraint,
+    bindparam,
     delete,
     func,
     insert,
@@ -61,6 +62,15 @@ class Timer(Base):
     )
 
 
+_SET = insert(Base.metadata.tables[Timer.__tablename__])
+_CHANGE = update(Timer).where(
+    Timer.subject_type == bindparam("thing"),
+    Timer.subject_id == bindparam("key"),
+    Timer.state.in_(bindparam("before", expanding=True)),
+)
+_CHANGE = _CHANGE.values(state=bindparam("after")).execution_options(synchronize_session=False)
+
+
 @dataclass(frozen=True)
 class Planned:
     """A timer as it is set, and as it is told when it has fired."""
@@ -77,7 +87,7 @@ def arm(subject_type: str, subject_id: int, timers: Iterable[Planned], *, anew: 
         kinds = {each.kind for each in planned}
         db.session.execute(delete(Timer).where(*_of(subject_type, subject_id), Timer.kind.in_(kinds)))
     if planned:
-        db.session.execute(insert(Timer), [_row(subject_type, subject_id, each) for each in planned])
+        db.session.execute(_SET, [_row(subject_type, subject_id, each) for each in planned])
 
 
 def arm_once(subject_type: str, subject_ids: Iterable[int], timer: Planned) -> None:
@@ -112,7 +122,7 @@ def arm_again(subject_type: str, subject_ids: Sequence[int], timer: Planned) -> 
         same = (Timer.subject_type == subject_type, Timer.kind == timer.kind, Timer.nth == timer.nth)
         gone = delete(Timer).where(*same, Timer.subject_id.in_(some))
         db.session.execute(gone.execution_options(synchronize_session=False))
-        db.session.execute(insert(Timer), [_row(subject_type, subject_id, timer) for subject_id in some])
+        db.session.execute(_SET, [_row(subject_type, subject_id, timer) for subject_id in some])
 
 
 def cancel(subject_type: str, subject_id: int, *, kinds: Iterable[str] = ()) -> None:
@@ -196,7 +206,6 @@ def _of(subject_type: str, subject_id: int) -> tuple[ColumnElement[bool], Column
 def _change(
     before: Sequence[TimerState], after: TimerState, subject_type: str, subject_id: int, kinds: Iterable[str] = ()
 ) -> None:
-    statement = update(Timer).where(*_of(subject_type, subject_id), Timer.state.in_(before))
-    if chosen := list(kinds):
-        statement = statement.where(Timer.kind.in_(chosen))
-    db.session.execute(statement.values(state=after).execution_options(synchronize_session=False))
+    chosen = list(kinds)
+    statement = _CHANGE.where(Timer.kind.in_(chosen)) if chosen else _CHANGE
+    db.session.execute(statement, {"thing": subject_type, "key": subject_id, "before": before, "after": after})

@@ -6,7 +6,7 @@ the clocks change takes nothing from the day and adds nothing to it, and a day o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import cached_property
@@ -71,11 +71,20 @@ class WorkingTime:
 
 def add_business_time(calendar: WorkingTime, moment: datetime, amount: timedelta) -> datetime:
     """The moment at which so much working time has passed since; without any, the next moment of work."""
-    left = amount
+    return add_business_times(calendar, moment, [amount])[0]
+
+
+def add_business_times(calendar: WorkingTime, moment: datetime, amounts: Sequence[timedelta]) -> list[datetime]:
+    """The same for several amounts, in their order; the days are gone through once."""
+    found: dict[timedelta, datetime] = {}
+    left, passed = sorted(set(amounts), reverse=True), timedelta()
     for begin, end in calendar.spans(moment):
-        if left <= end - begin:
-            return begin + left
-        left -= end - begin
+        while left and left[-1] <= passed + (end - begin):
+            amount = left.pop()
+            found[amount] = begin + (amount - passed)
+        if not left:
+            return [found[amount] for amount in amounts]
+        passed += end - begin
     raise AssertionError("spans() never ends by itself")
 
 
