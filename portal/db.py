@@ -13,8 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import (
@@ -27,7 +28,9 @@ from sqlalchemy import (
     Enum,
     Integer,
     MetaData,
+    Select,
     TypeDecorator,
+    bindparam,
     event,
     inspect,
     select,
@@ -156,8 +159,13 @@ def lock(model: type[T], id: int) -> T | None:
     waits for a lock wants to know what is true now. On PostgreSQL the lock lets rows that refer to this one be added
     (FOR NO KEY UPDATE), or approving a request and deleting its app would wait for each other.
     """
-    query = select(model).where(inspect(model).primary_key[0] == id).with_for_update(of=model, key_share=True)
-    return db.session.scalars(query.execution_options(populate_existing=True)).unique().one_or_none()
+    return cast(T | None, db.session.scalars(_locking(model), {"key": id}).unique().one_or_none())
+
+
+@cache
+def _locking(model: type[Base]) -> Select[Any]:
+    query = select(model).where(inspect(model).primary_key[0] == bindparam("key"))
+    return query.with_for_update(of=model, key_share=True).execution_options(populate_existing=True)
 
 
 def in_transaction() -> bool:

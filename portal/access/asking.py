@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import inspect, null, select, union_all
+from sqlalchemy import BindParameter, CompoundSelect, bindparam, inspect, null, select, union_all
 from sqlalchemy.orm.attributes import set_committed_value
 
 from portal import forms, policies
@@ -16,6 +16,18 @@ from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, product_owner
 from portal.db import db
+
+_PRODUCTS: BindParameter[int] = bindparam("products", expanding=True)
+_PAST = select(RequestItem.product_id, AccessRequest.status).join(AccessRequest)
+_PAST = _PAST.where(RequestItem.app_id == bindparam("app"), RequestItem.product_id.in_(_PRODUCTS))
+_PAST = _PAST.where(AccessRequest.id != bindparam("but"))
+_HELD = select(ApiProduct.slug, Grant.state).join(Grant, Grant.product_id == ApiProduct.id)
+_HELD = _HELD.where(Grant.app_id == bindparam("app"), Grant.state.in_(HELD_STATES))
+_OPEN = select(ApiProduct.slug, null()).join(RequestItem, RequestItem.product_id == ApiProduct.id)
+_OPEN = _OPEN.where(RequestItem.app_id == bindparam("app"), RequestItem.is_open)
+_HAS: CompoundSelect[Any] = union_all(_HELD, _OPEN.where(RequestItem.request_id != bindparam("but")))
+_OWNED = select(product_owner).where(product_owner.c.product_id.in_(_PRODUCTS)).order_by(product_owner.c.user_id)
+_OWNERS = select(User).where(User.id.in_(bindparam("people", expanding=True)))
 
 
 def ask_of(request: AccessRequest) -> policies.Ask:
@@ -86,20 +98,13 @@ def history_of_app(
     app: DeveloperApp, products: Sequence[ApiProduct], *, but: AccessRequest | None = None
 ) -> policies.History:
     """What was said to this app about these products before, and how much it has now."""
-    past = select(RequestItem.product_id, AccessRequest.status).join(AccessRequest)
-    past = past.where(RequestItem.app_id == app.id, RequestItem.product_id.in_([p.id for p in products]))
-    if but is not None and but.id is not None:
-        past = past.where(AccessRequest.id != but.id)
+    itself = but.id if but is not None and but.id is not None else 0  # no request has this key
     said: dict[RequestStatus, set[int]] = defaultdict(set)
-    for product_id, status in db.session.execute(past):
+    for product_id, status in db.session.execute(
+        _PAST, {"app": app.id, "products": [product.id for product in products], "but": itself}
+    ):
         said[status].add(product_id)
-    held = select(ApiProduct.slug, Grant.state).join(Grant, Grant.product_id == ApiProduct.id)
-    held = held.where(Grant.app_id == app.id, Grant.state.in_(HELD_STATES))
-    asked = select(ApiProduct.slug, null()).join(RequestItem, RequestItem.product_id == ApiProduct.id)
-    asked = asked.where(RequestItem.app_id == app.id, RequestItem.is_open)
-    if but is not None and but.id is not None:
-        asked = asked.where(RequestItem.request_id != but.id)
-    has: Sequence[Any] = db.session.execute(union_all(held, asked)).all()
+    has: Sequence[Any] = db.session.execute(_HAS, {"app": app.id, "but": itself}).all()
     return policies.History(
         approved=frozenset(said[RequestStatus.APPROVED]),
         rejected=frozenset(said[RequestStatus.REJECTED]),
@@ -113,10 +118,8 @@ def load_owners(products: Sequence[ApiProduct]) -> None:
     unread = [product for product in products if "owners" in inspect(product).unloaded]
     if not unread:
         return
-    query = select(product_owner.c.product_id, User).join(User, User.id == product_owner.c.user_id)
-    query = query.where(product_owner.c.product_id.in_([product.id for product in unread])).order_by(User.id)
-    owners: dict[int, list[User]] = defaultdict(list)
-    for product_id, person in db.session.execute(query):
-        owners[product_id].append(person)
+    owned = db.session.execute(_OWNED, {"products": [product.id for product in unread]}).all()
+    people = {each.id: each for each in db.session.scalars(_OWNERS, {"people": {key for _, key in owned}})}
     for product in unread:
-        set_committed_value(product, "owners", owners[product.id])
+        owners = [people[key] for product_id, key in owned if product_id == product.id]
+        set_committed_value(product, "owners", owners)

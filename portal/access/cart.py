@@ -6,7 +6,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import bindparam, delete, func, select
 
 from portal.access.models import CartItem
 from portal.accounts import Right, User
@@ -16,11 +16,15 @@ from portal.errors import Conflict, Invalid, NotAllowed
 from portal.policies import joined
 
 MOST_ITEMS = 50
+_OF_PERSON = CartItem.user_id == bindparam("person")
+_CART = select(CartItem).where(_OF_PERSON).order_by(CartItem.id)
+_HOLD = select(User.id).where(User.id == bindparam("person")).with_for_update(key_share=True)
+_EMPTY = delete(CartItem).where(_OF_PERSON).execution_options(synchronize_session=False)
 
 
 def cart_of(user: User) -> Sequence[CartItem]:
     """What is in this person's cart, in the order in which it was put there."""
-    return db.session.scalars(select(CartItem).where(CartItem.user_id == user.id).order_by(CartItem.id)).all()
+    return db.session.scalars(_CART, {"person": user.id}).all()
 
 
 def cart_count(user: User) -> int:
@@ -30,7 +34,7 @@ def cart_count(user: User) -> int:
 
 def hold_cart(by: User) -> Sequence[CartItem]:
     """The person's cart, which nobody else changes until the transaction ends: two tabs wait here for each other."""
-    db.session.execute(select(User.id).where(User.id == by.id).with_for_update(key_share=True))  # held, not read anew
+    db.session.execute(_HOLD, {"person": by.id})  # held, not read anew
     return cart_of(by)
 
 
@@ -61,7 +65,7 @@ def remove_from_cart(item_ids: Sequence[int], *, by: User) -> list[str]:
 
 def empty_cart(by: User) -> None:
     """Take everything out of this person's own cart."""
-    db.session.execute(delete(CartItem).where(CartItem.user_id == by.id))
+    db.session.execute(_EMPTY, {"person": by.id})
 
 
 def use_plan(plan: Plan, *, by: User) -> None:

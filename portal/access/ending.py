@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, bindparam, select
+from sqlalchemy.orm import selectinload
 
 from portal import apps, credentials
 from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState, RequestKind, RequestStatus
@@ -19,6 +19,10 @@ from portal.events import EventKind, record
 
 LONGEST_ENDING_REASON = 2000
 _MOST_AT_ONCE = 1000
+_OVER = select(Grant).where(Grant.state.in_(HELD_STATES), Grant.ends_at <= bindparam("moment"))
+_OVER = _OVER.options(selectinload(Grant.product), selectinload(Grant.app)).order_by(Grant.id).limit(_MOST_AT_ONCE)
+_OVER = _OVER.with_for_update(of=Grant, key_share=True, skip_locked=True).execution_options(populate_existing=True)
+_OVER_OF_APP = _OVER.where(Grant.app_id == bindparam("app"))
 
 
 def revoke_access(grant: Grant, *, by: User, reason: str) -> Grant:
@@ -135,11 +139,8 @@ def end_expired(app: DeveloperApp | None = None) -> int:
     An access that somebody holds at this moment is left to the next time: whoever revokes it has its credential, and
     waiting here for it could hold up both.
     """
-    over = select(Grant).where(Grant.state.in_(HELD_STATES), Grant.ends_at <= now())
-    over = over.where(Grant.app_id == app.id) if app is not None else over
-    over = over.options(joinedload(Grant.product), joinedload(Grant.app)).order_by(Grant.id).limit(_MOST_AT_ONCE)
-    over = over.with_for_update(of=Grant, key_share=True, skip_locked=True)
-    ended = db.session.scalars(over.execution_options(populate_existing=True)).unique().all()
+    over, whose = (_OVER, {}) if app is None else (_OVER_OF_APP, {"app": app.id})
+    ended = db.session.scalars(over, {"moment": now(), **whose}).all()
     for grant in ended:
         grant.move_to(GrantState.EXPIRED)
         record(EventKind.ACCESS_EXPIRED, subject=grant, by=None, after={"ends_at": grant.ends_at})

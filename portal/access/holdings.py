@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import case, func, or_, select
+from sqlalchemy import bindparam, case, func, or_, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from portal.access.models import (
@@ -23,6 +23,7 @@ from portal.catalog import ApiProduct
 from portal.credentials import Credential
 from portal.db import db, now
 
+_HELD = select(Grant).where(Grant.state.in_(HELD_STATES), Grant.app_id == bindparam("app"))
 _STANDING_FIRST = case((Grant.state == GrantState.ACTIVE, 0), (Grant.state == GrantState.SUSPENDED, 1), else_=2)
 
 
@@ -64,7 +65,7 @@ def tallies(app_ids: Sequence[int]) -> dict[int, Tally]:
 
 def held_by(app: DeveloperApp) -> Sequence[Grant]:
     """The access that the app has now, suspended or not."""
-    return db.session.scalars(select(Grant).where(Grant.state.in_(HELD_STATES), Grant.app_id == app.id)).all()
+    return db.session.scalars(_HELD, {"app": app.id}).all()
 
 
 def find_grant(grant_id: int, *, app: DeveloperApp) -> Grant | None:

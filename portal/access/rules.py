@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import joinedload
 
 from portal.access.cart import common_plans, groups, offered
@@ -25,6 +25,9 @@ from portal.policies import joined
 
 LONGEST_REASON = 4000
 LONGEST_NAME = 120
+_ASKED = select(RequestItem.product_id).where(
+    RequestItem.app_id == bindparam("app"), RequestItem.environment == bindparam("environment"), RequestItem.is_open
+)
 
 
 class Category(StrEnum):
@@ -97,12 +100,12 @@ def app_problems(
     items: Sequence[CartItem], app: DeveloperApp, environment: Environment = Environment.TEST
 ) -> list[Problem]:
     """The products that this app already has, or already asks for, in that environment."""
-    end_expired(app)
-    held = {grant.product_id: grant for grant in held_by(app) if grant.environment is environment}
-    asking = select(RequestItem.product_id).where(
-        RequestItem.app_id == app.id, RequestItem.environment == environment, RequestItem.is_open
-    )
-    asked = set(db.session.scalars(asking))
+    known = held_by(app)
+    if not all(grant.is_held for grant in known):
+        end_expired(app)
+    standing = [grant for grant in known if grant.state in HELD_STATES and grant.environment is environment]
+    held = {grant.product_id: grant for grant in standing}
+    asked = set(db.session.scalars(_ASKED, {"app": app.id, "environment": environment}))
     found = []
     for item in items:
         remove = (Remedy(f"Remove {item.product.name}", (item.id,)),)

@@ -11,12 +11,17 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from portal.access.models import AccessRequest, Grant, RequestItem
 from portal.access.review import PolicyDecision
 from portal.catalog import TermsOfUse, choosable, versions_of
 from portal.db import db
+
+_LAST_DECISION = select(PolicyDecision).where(PolicyDecision.request_id == bindparam("request"))
+_LAST_DECISION = _LAST_DECISION.order_by(PolicyDecision.revision.desc()).limit(1)
+_OF_USE = select(TermsOfUse.product_id, func.max(TermsOfUse.number)).group_by(TermsOfUse.product_id)
+_OF_USE = _OF_USE.where(TermsOfUse.product_id.in_(bindparam("products", expanding=True)))
 
 
 def terms_of(request: AccessRequest) -> dict[str, Any]:
@@ -108,12 +113,10 @@ def versions_again(grants: Sequence[Grant]) -> dict[int, str]:
 
 def last_decision(request: AccessRequest) -> PolicyDecision | None:
     """What the policy said last of a request; of a revision before this one where a reviewer has narrowed it since."""
-    query = select(PolicyDecision).where(PolicyDecision.request_id == request.id)
-    return db.session.scalars(query.order_by(PolicyDecision.revision.desc()).limit(1)).one_or_none()
+    return db.session.scalars(_LAST_DECISION, {"request": request.id}).one_or_none()
 
 
 def terms_of_use_now(items: Iterable[RequestItem]) -> dict[int, int]:
     """The number of the terms of use in force, by product; products without any are left out."""
-    query = select(TermsOfUse.product_id, func.max(TermsOfUse.number)).group_by(TermsOfUse.product_id)
-    rows = db.session.execute(query.where(TermsOfUse.product_id.in_([item.product_id for item in items])))
+    rows = db.session.execute(_OF_USE, {"products": [item.product_id for item in items]})
     return {row[0]: row[1] for row in rows}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from portal.accounts import User
 from portal.catalog.editing import lock_product
@@ -18,6 +18,12 @@ from portal.catalog.models import ApiDescription, ApiProduct
 from portal.db import db, now
 from portal.errors import Invalid
 from portal.events import EventKind, record
+
+_VERSIONS = (
+    select(ApiDescription.product_id, ApiDescription.title, ApiDescription.api_version, ApiDescription.retires_on)
+    .where(ApiDescription.product_id.in_(bindparam("products", expanding=True)))
+    .order_by(ApiDescription.id.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -40,12 +46,9 @@ class ApiVersion:
 
 def versions_of(products: Sequence[ApiProduct]) -> dict[int, list[ApiVersion]]:
     """The versions of each of these products by its key, the newest first; one query, whatever their number."""
-    wanted = select(
-        ApiDescription.product_id, ApiDescription.title, ApiDescription.api_version, ApiDescription.retires_on
-    ).where(ApiDescription.product_id.in_([product.id for product in products]))
     titles: dict[int, set[str]] = {}
     found: dict[int, dict[str, ApiVersion]] = {product.id: {} for product in products}
-    for row in db.session.execute(wanted.order_by(ApiDescription.id.desc())):
+    for row in db.session.execute(_VERSIONS, {"products": [product.id for product in products]}):
         titles.setdefault(row.product_id, set()).add(row.title)
         if row.api_version:
             found[row.product_id].setdefault(row.api_version, ApiVersion(row.api_version, row.retires_on))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import lazyload, selectinload
 
 from portal.accounts import User
@@ -20,6 +20,15 @@ from portal.catalog.models import (
     catalogue_product,
 )
 from portal.db import db
+
+_OFFERS = (
+    select(catalogue_product.c.product_id, Plan, Catalogue)
+    .join(Catalogue, Catalogue.id == catalogue_product.c.catalogue_id)
+    .join(catalogue_plan, catalogue_plan.c.catalogue_id == Catalogue.id)
+    .join(Plan, Plan.id == catalogue_plan.c.plan_id)
+    .where(catalogue_product.c.product_id.in_(bindparam("products", expanding=True)), Plan.state == PlanState.ACTIVE)
+    .order_by(Plan.id, Catalogue.id)
+)
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,8 @@ def offers_for(products: Sequence[ApiProduct]) -> Sequence[Offer]:
     wanted = {product.id: product for product in products if product.is_requestable}
     if not wanted:
         return []
-    query = (
-        select(catalogue_product.c.product_id, Plan, Catalogue)
-        .join(Catalogue, Catalogue.id == catalogue_product.c.catalogue_id)
-        .join(catalogue_plan, catalogue_plan.c.catalogue_id == Catalogue.id)
-        .join(Plan, Plan.id == catalogue_plan.c.plan_id)
-        .where(catalogue_product.c.product_id.in_(wanted), Plan.state == PlanState.ACTIVE)
-        .order_by(Plan.id, Catalogue.id)
-    )
-    return [Offer(wanted[product_id], plan, catalogue) for product_id, plan, catalogue in db.session.execute(query)]
+    rows = db.session.execute(_OFFERS, {"products": list(wanted)})
+    return [Offer(wanted[product_id], plan, catalogue) for product_id, plan, catalogue in rows]
 
 
 def find_offer(product_id: int, plan_id: int, catalogue_id: int) -> Offer | None:

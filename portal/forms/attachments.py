@@ -93,7 +93,6 @@ def seal(ids: Collection[int], *, by: User) -> None:
     for attachment in _own(ids, by):
         if attachment.sealed_at is None:
             attachment.sealed_at = now()
-    db.session.flush()
 
 
 def files_of(ids: Collection[int], *, by: User) -> dict[int, Attachment]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from portal.accounts import Right, User
 from portal.catalog import ApiProduct, Plan, may_edit_product
@@ -17,6 +17,10 @@ from portal.forms.models import FormDefinition, FormUse
 from portal.forms.standard import STANDARD_KEY
 
 Thing = ApiProduct | Plan
+_USES = select(FormUse).where(
+    FormUse.product_id.in_(bindparam("products", expanding=True))
+    | FormUse.plan_id.in_(bindparam("plans", expanding=True))
+)
 
 
 def may_choose_form(thing: Thing, person: User) -> bool:
@@ -67,8 +71,7 @@ def forms_for(products: Iterable[ApiProduct], plans: Iterable[Plan]) -> list[For
     product_ids, plan_ids = [p.id for p in products], [p.id for p in plans]
     if not product_ids and not plan_ids:
         return []
-    query = select(FormUse).where(FormUse.product_id.in_(product_ids) | FormUse.plan_id.in_(plan_ids))
-    uses = db.session.scalars(query).all()
+    uses = db.session.scalars(_USES, {"products": product_ids, "plans": plan_ids}).all()
     if not uses:
         return []
     of_product = {use.product_id: use.form_key for use in uses if use.product_id is not None}

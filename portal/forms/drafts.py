@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import bindparam, delete, select
 
 from portal.accounts import User
 from portal.db import db, now
@@ -14,6 +14,7 @@ from portal.errors import Invalid
 from portal.forms.models import FormDraft
 
 MOST_CHARACTERS = 300_000
+_FORGET = delete(FormDraft).where(FormDraft.user_id == bindparam("person")).execution_options(synchronize_session=False)
 
 
 def draft_of(person: User) -> FormDraft | None:
@@ -36,4 +37,4 @@ def save_draft(typed: Mapping[str, Any], *, by: User) -> FormDraft:
 
 def forget_draft(by: User) -> None:
     """Throw away what was kept: it was submitted, or the person wants to begin anew."""
-    db.session.execute(delete(FormDraft).where(FormDraft.user_id == by.id))
+    db.session.execute(_FORGET, {"person": by.id})

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, select, text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, bindparam, select, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from portal.accounts import User
@@ -136,6 +136,14 @@ class StageTemplateRow(Base):
         return str(self.body.get("name", self.key))
 
 
+_IN_FORCE = select(PolicyVersion.id, PolicyVersion.product_id, PolicyVersion.number, PolicyVersion.content_hash)
+_IN_FORCE = _IN_FORCE.where(
+    PolicyVersion.state == PolicyState.ACTIVE, PolicyVersion.scope.in_(bindparam("scopes", expanding=True))
+)
+_IN_FORCE = _IN_FORCE.order_by(PolicyVersion.product_id)  # the record names the products' versions in one order
+_TEMPLATES = select(StageTemplateRow.key, StageTemplateRow.body)
+
+
 @dataclass(frozen=True)
 class InForce:
     """The policies by which a request is judged now: the global one, and those of its products' own teams."""
@@ -151,14 +159,11 @@ class InForce:
 def in_force(product_ids: Iterable[int]) -> InForce:
     """What is in force for these products at this moment; one query, and a version is read only once a process."""
     scopes = [GLOBAL, *(scope_of(product_id) for product_id in product_ids)]
-    query = select(PolicyVersion.id, PolicyVersion.product_id, PolicyVersion.number, PolicyVersion.content_hash)
-    query = query.where(PolicyVersion.state == PolicyState.ACTIVE, PolicyVersion.scope.in_(scopes))
-    query = query.order_by(PolicyVersion.product_id)  # the record names the products' versions in one order
     policy, label, version_id = NO_RULES, "", None
     teams: dict[int, Policy] = {}
     labels: dict[int, str] = {}
     ids: dict[int, int] = {}
-    for row in db.session.execute(query):
+    for row in db.session.execute(_IN_FORCE, {"scopes": scopes}):
         read, name = _read(row.id, row.content_hash), f"Policy {row.number}"
         if row.product_id is None:
             policy, label, version_id = read, name, row.id
@@ -199,7 +204,7 @@ def stage_templates() -> dict[str, StageTemplate]:
     One that is stored and cannot be read is replaced by a stricter one that administrators answer.
     """
     templates = dict(SHIPPED_STAGES)
-    for row in db.session.execute(select(StageTemplateRow.key, StageTemplateRow.body)):
+    for row in db.session.execute(_TEMPLATES):
         try:
             templates[row.key] = StageTemplate.from_json(row.body)
         except ValueError as problem:
