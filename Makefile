@@ -15,22 +15,25 @@ FOR_TEST := $(VENV)/.for-test
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run test quick lint format bench build assets browser clients lock clean
+.PHONY: help run test quick coverage lint format bench build assets browser clients lock clean
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
 run: $(FOR_RUN) assets  ## Start the demo on http://127.0.0.1:8000 (PORT=… for another port); data is kept in instance/
 	@exec $(BIN)/portico run --demo --port $(PORT)
 
 test: $(FOR_TEST) assets clients lint browser  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
-	PORTICO_TEST_DATABASES=sqlite $(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
+	PORTICO_TEST_DATABASES=sqlite $(BIN)/pytest tests/unit tests/service tests/web -n 2
 	PORTICO_TEST_DATABASES=postgresql $(BIN)/pytest tests/service tests/web -n 2
 	$(BIN)/pytest tests/e2e -n 2 --dist loadfile
-	$(BIN)/coverage report
 
-quick: $(FOR_TEST) assets  ## Unit, service and web tests only, without coverage
+quick: $(FOR_TEST) assets  ## Unit, service and web tests only
 	$(BIN)/pytest tests/unit tests/service tests/web -n 2 -q
+
+coverage: $(FOR_TEST) assets  ## Which lines and branches no unit, service or web test comes to; half as long again as the tests
+	PORTICO_TEST_DATABASES=sqlite $(BIN)/pytest tests/unit tests/service tests/web -n 2 --cov --cov-report=
+	$(BIN)/coverage report
 
 lint: $(FOR_TEST)  ## Format, lint, types, import contracts, templates: only looks
 	$(BIN)/ruff format --check .
