@@ -30,6 +30,13 @@ STANDARD_FIELDS: list[dict[str, Any]] = [
         "help": "What you build, for whom, and what these APIs do in it.",
     },
     {
+        "key": "project",
+        "label": "Project",
+        "type": "text",
+        "max_length": 200,
+        "help": "What it belongs to, as your organisation calls it: a project, a product, a contract.",
+    },
+    {
         "key": "environment",
         "label": "Environment",
         "type": "choice",
