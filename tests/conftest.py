@@ -66,7 +66,7 @@ class TestInstallation:
                     target.execute("pragma synchronous = off")  # waiting for the disk took most of a small test
                     source.backup(target)
                 return
-            with db.engine.begin() as connection, connection.connection.cursor() as cursor:
+            with db.engine.begin() as connection, closing(connection.connection.cursor()) as cursor:
                 cursor.execute(self.emptying)
 
 
