@@ -128,6 +128,7 @@ def ask_plan_change(
     owner's, whoever presses the button. Raises NotAllowed, Conflict when it cannot be had, CartRejected with what is
     missing.
     """
+    lock(User, credential.app.owner_id)  # of two changes at once, the second counts the first against the allowance
     app = lock(DeveloperApp, credential.app_id)  # an app that is being deleted gets no request
     held = lock(Credential, credential.id)
     if app is None or held is None or not app.is_live or not may_change_plan(held, by):
