@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
@@ -10,8 +12,10 @@ from wtforms.validators import InputRequired, Length
 
 from admin.access_requests import answers_of
 from portal import access, apps, credentials, lifecycle
+from portal.access import Grant
 from portal.accounts import Right
 from portal.apps import DeveloperApp
+from portal.credentials import Credential
 from portal.db import transaction
 from portal.web import current_person, done, found, name_and_key_in_url, page_of, page_url, render, requires, searched
 
@@ -49,39 +53,37 @@ def show(app_id: int) -> ResponseReturnValue:
 @requires(Right.REVOKE_ACCESS)
 def revoke_access(app_id: int, grant_id: int) -> ResponseReturnValue:
     """End the app's access to one product, at once."""
-    app, form = _find(app_id), RevokeForm()
+    app = _find(app_id)
     grant = found(access.find_grant(grant_id, app=app))
-    if not form.validate():
-        return _show(app, form, status=422)
-    with transaction():
-        access.revoke_access(grant, by=current_person(), reason=form.reason.data or "")
-    return done(url_for("admin.apps.show", app_id=app_id), "The access has been revoked.")
+    return _act(app, access.revoke_access, grant, "The access has been revoked.")
 
 
 @bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/revoke")
 @requires(Right.REVOKE_ACCESS)
 def revoke_credential(app_id: int, credential_id: int) -> ResponseReturnValue:
     """End a credential and everything that it opens, at once."""
-    app, form = _find(app_id), RevokeForm()
+    app = _find(app_id)
     credential = found(credentials.find_credential(credential_id, app=app))
-    if not form.validate():
-        return _show(app, form, status=422)
-    with transaction():
-        access.revoke_credential(credential, by=current_person(), reason=form.reason.data or "")
-    return done(url_for("admin.apps.show", app_id=app_id), "The credential has been revoked.")
+    return _act(app, access.revoke_credential, credential, "The credential has been revoked.")
 
 
 @bp.post("/apps/<key:app_id>/credentials/<key:credential_id>/stop-secrets")
 @requires(Right.REVOKE_ACCESS)
 def stop_secrets(app_id: int, credential_id: int) -> ResponseReturnValue:
     """Stop what may have become known; the access stays, and the app's owner has to rotate."""
-    app, form = _find(app_id), RevokeForm()
+    app = _find(app_id)
     credential = found(credentials.find_credential(credential_id, app=app))
+    return _act(app, lifecycle.stop_secrets, credential, "The secrets are stopped. The app’s owner has been told.")
+
+
+def _act(app: DeveloperApp, act: Callable[..., object], thing: Grant | Credential, message: str) -> ResponseReturnValue:
+    """End something of the app with the reason that was given; without one, the page once more."""
+    form, back = RevokeForm(), url_for("admin.apps.show", app_id=app.id)
     if not form.validate():
         return _show(app, form, status=422)
     with transaction():
-        lifecycle.stop_secrets(credential, by=current_person(), reason=form.reason.data or "")
-    return done(url_for("admin.apps.show", app_id=app_id), "The secrets are stopped. The app’s owner has been told.")
+        act(thing, by=current_person(), reason=form.reason.data or "")
+    return done(back, message)
 
 
 def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> ResponseReturnValue:

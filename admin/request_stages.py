@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
@@ -42,26 +44,25 @@ def pass_on(number: str) -> ResponseReturnValue:
 @requires(Right.DECIDE_REQUESTS)
 def claim(number: str) -> ResponseReturnValue:
     """Take a stage up, so that the others need not."""
-    asked, stage_id = page.find_to_answer(number), _stage_id()
-    try:
-        with transaction():
-            access.claim(asked, by=current_person(), stage_id=stage_id)
-    except Conflict as stale:
-        return page.changed_meanwhile(number, stale)
-    return done(page.page_of(number), "You have taken this up. The others see that they need not.")
+    return _press(number, access.claim, "You have taken this up. The others see that they need not.")
 
 
 @bp.post("/access-requests/<number:number>/release")
 @requires(Right.DECIDE_REQUESTS)
 def release(number: str) -> ResponseReturnValue:
     """Leave a stage to the others again."""
-    asked, stage_id = page.find_to_answer(number), _stage_id()
+    return _press(number, access.release, "It is left to everybody who is asked again.")
+
+
+def _press(number: str, act: Callable[..., None], message: str) -> ResponseReturnValue:
+    """What a button without a form does to the stage that it names."""
+    asked, stage_id = page.find_to_answer(number), found(key_of(request.form.get("stage", "")))
     try:
         with transaction():
-            access.release(asked, by=current_person(), stage_id=stage_id)
+            act(asked, by=current_person(), stage_id=stage_id)
     except Conflict as stale:
         return page.changed_meanwhile(number, stale)
-    return done(page.page_of(number), "It is left to everybody who is asked again.")
+    return done(page.page_of(number), message)
 
 
 def _add(asked: AccessRequest, form: AddStageForm) -> str:
@@ -78,7 +79,3 @@ def _pass_on(asked: AccessRequest, form: PassOnForm) -> str:
     to = page.reviewer_named(form.to.data or "")
     access.reassign(asked, to, by=current_person(), stage_id=form.stage_id or 0, reason=form.pass_reason.data or "")
     return f"{to.display_name} is asked now, and told by mail."
-
-
-def _stage_id() -> int:
-    return found(key_of(request.form.get("stage", "")))
