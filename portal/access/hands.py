@@ -14,7 +14,7 @@ from portal.accounts import Right, User
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, StageTemplate, may_review, name_of, stage_templates
+from portal.policies import BASE_STAGE, BY_HAND, StageTemplate, may_review, name_of, stage_templates
 
 
 def recuse(request: AccessRequest, *, by: User, stage_id: int, reason: str) -> None:
@@ -96,7 +96,7 @@ def release(request: AccessRequest, *, by: User, stage_id: int) -> None:
 def addable_stages(request: AccessRequest) -> list[StageTemplate]:
     """The stages that a reviewer may add to this request: allowed to be added, and not in it yet (C59)."""
     there = {stage.key for stage in request.stages if stage.state is not StageState.SKIPPED}
-    return [t for key, t in stage_templates().items() if t.may_be_added and key not in there and key != "owner"]
+    return [t for key, t in stage_templates().items() if t.may_be_added and key not in {*there, BASE_STAGE}]
 
 
 def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> ReviewStage:

@@ -17,6 +17,7 @@ from portal.catalog import ApiProduct, AuthMethod, Catalogue, Environment, Plan
 from portal.credentials import Credential
 from portal.db import Base, now, pk, words
 from portal.errors import Conflict
+from portal.policies import BASE_STAGE
 
 
 class CartItem(Base):
@@ -178,7 +179,7 @@ class AccessRequest(Base):
             return "Information requested"
         if self.kind is RequestKind.BREAK_GLASS:
             return "Pending break-glass review"
-        if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != "owner"):
+        if self.open_stages and (len(self.stages) > 1 or self.stages[0].key != BASE_STAGE):
             return f"Pending {_in_short([stage.what_it_gives for stage in self.open_stages])}"
         return "Pending"
 

@@ -14,7 +14,18 @@ from portal.access.models import AccessRequest
 from portal.access.review import UNANSWERED, AssigneeState, ReviewStage, StageAssignee, StageState
 from portal.accounts import User
 from portal.events import EventKind, record
-from portal.policies import BY_HAND, LAST_RESORT, Asked, Circle, Staff, escalation_for, name_of, staff_for, still_holds
+from portal.policies import (
+    BASE_STAGE,
+    BY_HAND,
+    LAST_RESORT,
+    Asked,
+    Circle,
+    Staff,
+    escalation_for,
+    name_of,
+    staff_for,
+    still_holds,
+)
 
 
 def circle_of(stage: ReviewStage) -> Circle:
@@ -35,7 +46,7 @@ def open_stage(stage: ReviewStage, *, by: User | None = None) -> None:
     record(
         EventKind.STAGE_OPENED, subject=stage, by=by, reason=stage.because, after={"asked": [a.user.email for a in new]}
     )
-    if not staff.intended and stage.key != "owner":
+    if not staff.intended and stage.key != BASE_STAGE:
         _tell_unstaffed(stage)
     _raise_alarm(stage)
 
@@ -129,7 +140,7 @@ def staff_anew(stage: ReviewStage) -> None:
             after={"asked": [a.user.email for a in new]},
         )
         tell_asked(new)
-    if new and not staff.intended and stage.key != "owner":
+    if new and not staff.intended and stage.key != BASE_STAGE:
         _tell_unstaffed(stage)
     if stage.due_at is None and stage.state is StageState.OPEN:
         timing.start(stage, anew=True)  # it was opened before stages had times
