@@ -117,7 +117,7 @@ def test_the_environment_of_the_cart_answers_the_form(person):
     found = forms.weigh_answers(asked, {"environment": "dev"}, by=person)
 
     assert found.answers["environment"] == "prod"
-    assert [f.key for f in asked.own_fields][:3] == ["title", "purpose", "audience"]
+    assert [f.key for f in asked.own_fields][:4] == ["title", "purpose", "project", "audience"]
 
 
 def test_C17_a_later_change_cannot_choose_another_method_than_the_products(person):
