@@ -9,7 +9,7 @@ from flask_wtf import FlaskForm
 from admin import request_page as page
 from admin.access_requests import row_of
 from admin.review_forms import ApproveForm, RejectForm
-from portal import access
+from portal import access, policies
 from portal.access import AccessRequest, Approval, StageState
 from portal.accounts import Right
 from portal.db import transaction
@@ -89,7 +89,7 @@ def _told(asked: AccessRequest) -> str:
     awaited = [name for stage in asked.open_stages if (name := access.awaited(stage))]
     if any(stage.state is StageState.PAUSED for stage in asked.stages):
         awaited.append(f"what {asked.requester.display_name} was asked")
-    return f"Your approval of {asked.number} is kept. It now awaits {' and '.join(awaited)}."
+    return f"Your approval of {asked.number} is kept. It now awaits {policies.joined(awaited, 'and')}."
 
 
 def _asked_again(form: FlaskForm) -> ResponseReturnValue:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 from portal import events
@@ -69,7 +70,10 @@ _STEP_STATES = {
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the path that a request takes; ``because`` and ``due_at`` stand with stages that are not over."""
+    """One step of the path that a request takes; ``because`` and ``due_at`` stand with stages that are not over.
+
+    ``together`` says that the next step is open at the same time, and not after this one.
+    """
 
     label: str
     detail: str
@@ -77,6 +81,7 @@ class Step:
     at: datetime | None = None
     because: str = ""
     due_at: datetime | None = None
+    together: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class Entry:
 def path_of(request: AccessRequest) -> list[Step]:
     """The steps of a request from submission to access, each with who answered or who is awaited."""
     submitted = Step("Submitted", request.requester.display_name, "done", request.submitted_at)
-    stages = [_step(stage) for stage in request.stages]
+    stages = _steps(request.stages)
     if request.kind is RequestKind.BREAK_GLASS:
         return [*_emergency_steps(request, submitted), *stages]
     if request.auto_approved:
@@ -115,6 +120,17 @@ def _emergency_steps(request: AccessRequest, submitted: Step) -> list[Step]:
     """What came before the review: an emergency has its access first."""
     given = Step("Access", "Given at once, within an envelope", "done", request.submitted_at)
     return [replace(submitted, label="Glass broken"), given]
+
+
+def _steps(stages: Sequence[ReviewStage]) -> list[Step]:
+    """The stages as steps; a reason that several of them have is told once."""
+    steps, said = [], set[str]()
+    for stage, after in zip_longest(stages, stages[1:]):
+        step = replace(_step(stage), together=after is not None and after.position == stage.position)
+        steps.append(replace(step, because="") if step.because in said else step)
+        if step.state in {"current", "todo"}:  # of others it is not shown
+            said.add(step.because)
+    return steps
 
 
 def _step(stage: ReviewStage) -> Step:
@@ -172,11 +188,19 @@ def history_of(request: AccessRequest, *, inside: bool = False) -> list[Entry]:
             between = ": " if event.kind == EventKind.STAGE_STAFFED else " to "
             words = f"{title}{between}{asked}{stage}" if asked else title + stage
             text = _in_words(event, request)
-            said_before = bool(told) and told[-1].text == text == event.reason
             by = names.get(event.actor, event.actor)
+            said_before = text == event.reason and _said_before(told, by, text)
             files = _files_seen(event, request)
             told.append(Entry(words, by, event.occurred_at, "" if said_before else text, tone, files))
     return told[::-1]
+
+
+def _said_before(told: Sequence[Entry], by: str, text: str) -> bool:
+    """Whether the entry before says the same, or these said it last who say it now, as of stages that open together."""
+    if told and told[-1].text == text:
+        return True
+    last = next((entry for entry in reversed(told) if entry.text), None)
+    return last is not None and (last.by, last.text) == (by, text)
 
 
 def _files_seen(event: AuditEvent, request: AccessRequest) -> Sequence[Mapping[str, Any]]:

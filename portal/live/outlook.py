@@ -60,7 +60,7 @@ def what_became_of(made: Sequence[AccessRequest]) -> str:
 def _steps(steps: Sequence[Sequence[StageSpec]]) -> tuple[dict[str, str], ...]:
     """Each step with the stages that are open side by side there, and why."""
     told = said_once([list(dict.fromkeys(b for stage in step for b in stage.becauses)) for step in steps])
-    names = [" and ".join(dict.fromkeys(stage.name for stage in step)) for step in steps]
+    names = [joined(list(dict.fromkeys(stage.name for stage in step)), "and") for step in steps]
     return tuple({"label": n, "detail": " ".join(t), "state": "plain"} for n, t in zip(names, told, strict=True))
 
 
@@ -115,4 +115,4 @@ def _outcome(made: AccessRequest) -> str:
     if not made.is_pending:
         return f" and {made.status} at once: you find the credential in the app {made.app.name}"
     names = [access.awaited(stage) for stage in made.open_stages]
-    return f" and awaits {' and '.join(names)}" if any(names) else ""
+    return f" and awaits {joined(names, 'and')}" if any(names) else ""

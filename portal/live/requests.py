@@ -181,7 +181,7 @@ def _what_follows(changed: AccessRequest, before: int) -> str:
     void = [
         stage.name for stage in changed.stages if any(r.voided_by_revision == changed.revision for r in stage.reviews)
     ]
-    told = f" {' and '.join(void)} had answered already and must look at it again." if void else ""
+    told = f" {policies.joined(void, 'and')} had answered already and must look at it again." if void else ""
     return f"Your request is changed.{told or ' No answer that was given is lost.'}"
 
 

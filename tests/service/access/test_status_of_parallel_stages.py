@@ -88,3 +88,29 @@ def test_where_nobody_at_all_can_act_no_administrator_is_promised(browser):
     page = browser(asked.requester).get(f"/requests/{asked.number}")
     assert "an administrator" not in page.text("main")
     assert "at present nobody may" in page.text("#progress")
+
+
+def test_the_path_says_a_reason_once_and_which_steps_are_open_together():
+    make_group("legal", make_user(RoleName.SECURITY_REVIEWER))
+    make_policy(demanding("legal", "security"), order=[["owner"], ["legal", "security"]])
+
+    path = access.path_of(make_request())
+
+    assert [step.label for step in path] == [
+        "Submitted",
+        "Owner approval",
+        "Legal approval",
+        "Security approval",
+        "Access",
+    ]
+    assert [step.together for step in path] == [False, False, True, False, False]
+    assert " ".join(step.because for step in path).count("It is the rule.") == 1
+
+
+def test_the_history_says_the_reason_of_stages_that_open_together_once():
+    make_group("legal", make_user(RoleName.SECURITY_REVIEWER))
+    make_policy(demanding("owner", "legal", "security"), order=[["owner", "legal", "security"]])
+
+    told = access.history_of(make_request())
+
+    assert [entry.text for entry in told].count("It is the rule.") == 1
