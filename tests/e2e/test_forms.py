@@ -12,17 +12,17 @@ CONSUMER, OWNER = "second@acme.example", "owner@portico.example"
 DESIGN = {"name": "design.md", "mimeType": "text/markdown", "buffer": b"# How the shop pays"}
 
 
-def own_product(owner: Page) -> tuple[str, str]:
+def own_product(owner: Page, name: str = "Ledger of the form story") -> tuple[str, str]:
     """A new product of the owner, published and on offer; gives its name and page."""
     owner.goto("/admin/products/new")
-    owner.get_by_label("Name", exact=True).fill("Ledger of the form story")
+    owner.get_by_label("Name", exact=True).fill(name)
     for box in owner.locator("#catalogues input[type=checkbox]").all():
         box.check()
     owner.get_by_role("button", name="Make product").click()
     expect(owner.get_by_text("The product is made")).to_be_visible()
     owner.get_by_role("button", name="Publish").click()
     expect(owner.get_by_text("is published.")).to_be_visible()
-    return "Ledger of the form story", owner.url
+    return name, owner.url
 
 
 def edit_form(owner: Page, product_page: str) -> None:
@@ -103,3 +103,42 @@ def test_a_form_is_chosen_filled_in_with_a_file_and_read(person):
     with owner.expect_download() as download:
         owner.get_by_role("link", name="design.md").click()
     assert download.value.path().read_bytes() == DESIGN["buffer"]
+
+
+def test_what_an_app_answered_before_follows_the_choice_of_the_app(person):
+    owner, consumer = person(OWNER), person(CONSUMER)
+    _, product_page = own_product(owner, "Archive of the form story")
+    owner.goto(product_page)
+    owner.get_by_label("What consumers fill in").select_option("standard")
+    owner.get_by_role("button", name="Use this form").click()
+    expect(owner.get_by_text("The form is chosen.")).to_be_visible()
+    put_in_cart(consumer, "Archive", "Gold")
+    consumer.goto("/cart")
+    if consumer.locator("select#app").count():
+        consumer.locator("select#app").select_option("new")
+    fill_in(consumer)
+    consumer.get_by_label("App name").fill("Answering app")
+    consumer.get_by_label(re.compile("^External: customers")).check()
+    consumer.get_by_label("Link to documentation", exact=True).fill("https://docs.example.com/archive")
+    consumer.get_by_label(re.compile("^Encryption")).fill("TLS, and disks that are encrypted.")
+    consumer.get_by_role("button", name="Submit request").click()
+    expect(consumer).to_have_url(re.compile(r"/requests/AR-\d{4}-\d{6}"))
+    number = consumer.url.rsplit("/", 1)[1]
+
+    put_in_cart(consumer, "Archive", "Gold")
+    consumer.goto("/cart")
+    app, encryption = consumer.locator("select#app"), consumer.get_by_label(re.compile("^Encryption"))
+    app.select_option(label="Answering app")
+    expect(encryption).to_have_value("TLS, and disks that are encrypted.")
+    expect(encryption).to_be_hidden()
+    consumer.get_by_label(re.compile("^External: customers")).check()
+    expect(consumer.locator("#answer-encryption-again")).to_contain_text(f"in {number} and used again.")
+
+    # Another app has none, what was typed stays, and the page asks for each in its turn.
+    consumer.get_by_label(re.compile("^Rate limits")).fill("Typed by hand")
+    app.select_option("new")
+    expect(encryption).to_have_value("")
+    expect(encryption).to_be_visible()
+    expect(consumer.get_by_label(re.compile("^Rate limits"))).to_have_value("Typed by hand")
+    app.select_option(label="Answering app")
+    expect(encryption).to_have_value("TLS, and disks that are encrypted.")
