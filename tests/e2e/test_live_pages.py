@@ -11,7 +11,7 @@ PAGES = {
     "": [
         *["/", "/catalogues", "/catalogues?q=nothing+like+that", "/catalogues?view=list", "/catalogues/marlquay"],
         *[PRODUCT, f"{PRODUCT}/documentation", f"{PRODUCT}/documentation/1", f"{PRODUCT}/reference"],
-        *["/login", "/register", "/reset", "/confirm", "/nothing-here!"],
+        *["/api-reference", "/api-reference/full", "/login", "/register", "/reset", "/confirm", "/nothing-here!"],
     ],
     CONSUMER: [
         *["/", "/cart", "/requests?status=rejected", "/requests", "/requests/*", "+/edit"],

@@ -171,7 +171,7 @@ def test_every_described_status_of_the_request_api_is_really_given(app, answers,
     ask(app, "GET", DESCRIPTION)
     ask(app, "GET", DESCRIPTION, headers={"If-None-Match": ask(app, "GET", DESCRIPTION).headers["ETag"]})
     _quicker(monkeypatch, program, body)
-    _away(monkeypatch, program, path)
+    _away(monkeypatch, program, path, body)
     _spent(program, path)
     _without_right(program, path, person)
 
@@ -199,7 +199,7 @@ def _quicker(monkeypatch, program, body):
         program.call("POST", body=body)
 
 
-def _away(monkeypatch, program, path):
+def _away(monkeypatch, program, path, body):
     """The database is not there."""
 
     def fail(*_args, **_kwargs):
@@ -211,7 +211,7 @@ def _away(monkeypatch, program, path):
         program.call("GET", path)
         program.call("DELETE", path)
         program.call("GET")
-        program.call("POST", body={"app": 1, "plan": "gold", "products": ["payments"]})
+        program.call("POST", body=body)
 
 
 def _spent(program, path):
