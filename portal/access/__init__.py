@@ -125,7 +125,6 @@ from portal.access.narrowing import Narrowing, lower_plans
 from portal.access.outlook import Outlook, outlook
 from portal.access.past import past_requests, recheck
 from portal.access.plan_change import (
-    PlanChange,
     ask_plan_change,
     foresee_change,
     form_of_change,
@@ -185,7 +184,6 @@ from portal.access.review import (
     Review,
     ReviewStage,
     StageAssignee,
-    StageKind,
     StageState,
     Verdict,
 )
@@ -211,7 +209,7 @@ from portal.access.stated import (
     statements_of,
     weighs_data,
 )
-from portal.access.story import Entry, Step, awaited, history_of, path_of
+from portal.access.story import Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.suspending import may_resume, resume_access, suspend_access
 from portal.access.terms import is_as_approved
@@ -220,7 +218,7 @@ from portal.access.trying import Trial, sample_ask, try_on_request, try_policy
 from portal.access.turns import Turn, alarms, count_alarms, look_after, who_can_act
 from portal.access.usage import GrantUse, ScopeUse, note_uses, use_of
 from portal.access.waiting import Likeness, Waiting
-from portal.access.work import MOST_SHOWN, Whose, Work, next_for, questions_by, work_of
+from portal.access.work import MOST_SHOWN, Whose, next_for, questions_by, work_of
 
 __all__ = [
     "GRANT_MOVES",
@@ -246,7 +244,6 @@ __all__ = [
     "DigestItem",
     "Earlier",
     "Entitlement",
-    "Entry",
     "Envelope",
     "Grant",
     "GrantState",
@@ -259,7 +256,6 @@ __all__ = [
     "Order",
     "Outcome",
     "Outlook",
-    "PlanChange",
     "PolicyDecision",
     "Problem",
     "Proposed",
@@ -273,7 +269,6 @@ __all__ = [
     "ReviewStage",
     "ScopeUse",
     "StageAssignee",
-    "StageKind",
     "StageState",
     "Standing",
     "Statement",
@@ -284,7 +279,6 @@ __all__ = [
     "Voice",
     "Waiting",
     "Whose",
-    "Work",
     "add_stage",
     "add_to_cart",
     "addable_stages",

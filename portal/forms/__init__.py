@@ -8,7 +8,6 @@ from portal.forms.asking import (
     Answer,
     Ask,
     Fault,
-    FilledForm,
     ask,
     conditions_of,
     faults,
@@ -60,10 +59,10 @@ from portal.forms.definitions import (
     versions_of_form,
 )
 from portal.forms.drafts import draft_of, forget_draft, save_draft
-from portal.forms.fields import Choice, Condition, Feed, Field, FieldType
+from portal.forms.fields import Condition, Feed, Field, FieldType
 from portal.forms.files import ACCEPTED, MOST_BYTES, GivenFile, read_file, safe_name
 from portal.forms.merging import fed, merge, narrowed
-from portal.forms.models import FORM_MOVES, Attachment, FormDefinition, FormDraft, FormState, FormUse, StoredFile
+from portal.forms.models import FORM_MOVES, Attachment, FormDefinition, FormState, StoredFile
 from portal.forms.reading import BadFields, key_from, read_fields
 from portal.forms.standard import STANDARD_FIELDS, STANDARD_KEY, STANDARD_NAME
 
@@ -79,18 +78,14 @@ __all__ = [
     "Ask",
     "Attachment",
     "BadFields",
-    "Choice",
     "Condition",
     "Fault",
     "Feed",
     "Field",
     "FieldType",
-    "FilledForm",
     "FormDefinition",
-    "FormDraft",
     "FormErrors",
     "FormState",
-    "FormUse",
     "GivenFile",
     "StoredFile",
     "Weighed",

@@ -10,7 +10,7 @@ from portal.lifecycle.claiming import (
     unclaimed_to_watch,
 )
 from portal.lifecycle.clock import credentials_due, keep_time
-from portal.lifecycle.diagnosis import Door, DoorState, SecretFault, Stop, doors_of, fault_of, stop_of
+from portal.lifecycle.diagnosis import Door, DoorState, Stop, doors_of, fault_of, stop_of
 from portal.lifecycle.leaks import FOUND_IN_PUBLIC, Find, LeakReport, leak_reports, opened_by, take_reports
 from portal.lifecycle.notices import Ending, endings_of, notices_to_set, set_notices
 from portal.lifecycle.retiring import (
@@ -38,7 +38,6 @@ __all__ = [
     "Ending",
     "Find",
     "LeakReport",
-    "SecretFault",
     "Stop",
     "accept_later",
     "activate",

@@ -3,7 +3,7 @@
 Auto-approval is not a special case: it is an answer with no stages.
 """
 
-from portal.policies.attributes import NOT_ASKED, REGISTRY, UNLIMITED, WEEKDAYS, Attribute, Kind, Source
+from portal.policies.attributes import NOT_ASKED, REGISTRY, WEEKDAYS, Attribute, Kind, Source
 from portal.policies.checks import Finding, Severity, is_sound
 from portal.policies.decide import (
     Ask,
@@ -37,7 +37,6 @@ from portal.policies.editing import (
 )
 from portal.policies.evaluate import BASE_STAGE, RuleTrace, Ruling, WholeRuling, judge
 from portal.policies.facts import requests_a_day
-from portal.policies.operators import Operator, operators_of
 from portal.policies.providers import PROVIDERS, Provider, read_providers
 from portal.policies.replay import PastRequest, Replay, replay, replay_team
 from portal.policies.reviewers import (
@@ -54,14 +53,13 @@ from portal.policies.reviewers import (
 )
 from portal.policies.rules import NO_RULES, Outcome, Policy, Rule
 from portal.policies.seats import fill_seats
-from portal.policies.shipped import ShippedPolicy, shipped_policies
+from portal.policies.shipped import shipped_policies
 from portal.policies.staffable import anybody_for, people_in_words, shortage_of, source_in_words
 from portal.policies.stage_editing import policies_naming, remove_stage, save_stage, stage_row, unstaffed_stages
 from portal.policies.stages import SHIPPED_STAGES, OnTimeout, Quorum, QuorumMode, StageTemplate, TemplateKind, Times
 from portal.policies.versions import (
     GLOBAL,
     POLICY_MOVES,
-    InForce,
     PolicyState,
     PolicyVersion,
     StageTemplateRow,
@@ -86,7 +84,6 @@ __all__ = [
     "PROVIDERS",
     "REGISTRY",
     "SHIPPED_STAGES",
-    "UNLIMITED",
     "WEEKDAYS",
     "Ask",
     "Asked",
@@ -96,10 +93,8 @@ __all__ = [
     "Decision",
     "Finding",
     "History",
-    "InForce",
     "Kind",
     "OnTimeout",
-    "Operator",
     "Outcome",
     "PastRequest",
     "Policy",
@@ -113,7 +108,6 @@ __all__ = [
     "RuleTrace",
     "Ruling",
     "Severity",
-    "ShippedPolicy",
     "Source",
     "Staff",
     "StageSpec",
@@ -153,7 +147,6 @@ __all__ = [
     "may_edit_policy",
     "may_review",
     "name_of",
-    "operators_of",
     "people_in_words",
     "policies_naming",
     "policy_of",
