@@ -83,7 +83,7 @@ def _index(form: DelegationForm, *, status: int = 200) -> ResponseReturnValue:
         form=form,
         given=[each for each in known if each.from_id == person.id],
         taken=[each for each in known if each.to_id == person.id],
-        reviewers=[each for each in reviewers() if each.id != person.id],
+        reviewers=access.suggested([each for each in reviewers() if each.id != person.id]),
         longest=access.LONGEST_DELEGATION.days,
         today=now().date(),
     )

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from admin.review_forms import AddStageForm, ApproveForm, AskForm, PassOnForm, RejectForm, StageForm, StepBackForm
 from portal import access, accounts, catalog, forms
-from portal.access import AccessRequest, RequestKind, ReviewStage, Voice
+from portal.access import AccessRequest, RequestKind, ReviewStage, Suggestion, Voice
 from portal.accounts import Right, User
 from portal.db import now, transaction
 from portal.errors import Conflict, Invalid
@@ -149,7 +149,7 @@ def _facts(asked: AccessRequest, person: User, voice: Voice | None, in_hand: Rev
         "is_own": stage is not None and stage.id in mine,
         "may_pass_on": (stage is not None and stage.id in mine) or person.may(Right.EDIT_USERS),
         "may_release": lambda each: each.claimed_by_id == person.id or person.may(Right.EDIT_USERS),
-        "reviewers": access.people_for(in_hand, reviewers()) if in_hand is not None else [],
+        "reviewers": _suggested(in_hand),
         "conditions": access.conditions_of(asked),
         "signals": access.signals_of(asked),
         "statements": statements,
@@ -172,6 +172,14 @@ def _answered(asked: AccessRequest, person: User) -> dict[str, Any]:
         "linked": access.numbers_seen((each.number for each in answers if each.number), seen_by=person),
         "reviews": access.reviews_named(key for each in answers for key in each.needed_by),
     }
+
+
+def _suggested(in_hand: ReviewStage | None) -> list[Suggestion]:
+    """To whom the stage could be passed on, who has least to do and knows the products best first."""
+    if in_hand is None:
+        return []
+    products = in_hand.product_ids or [product.id for product in in_hand.request.products]
+    return access.suggested(access.people_for(in_hand, reviewers()), product_ids=products)
 
 
 def _course(asked: AccessRequest, drawn: str | None = None) -> dict[str, Any]:

@@ -211,6 +211,7 @@ from portal.access.stated import (
 )
 from portal.access.story import Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
+from portal.access.suggesting import Suggestion, suggested
 from portal.access.suspending import may_resume, resume_access, suspend_access
 from portal.access.terms import is_as_approved
 from portal.access.timing import expires_at
@@ -273,6 +274,7 @@ __all__ = [
     "Standing",
     "Statement",
     "Step",
+    "Suggestion",
     "Trial",
     "Turn",
     "Verdict",
@@ -445,6 +447,7 @@ __all__ = [
     "stated_when_approved",
     "statements_of",
     "submit",
+    "suggested",
     "suspend_access",
     "take_back",
     "tallies",
