@@ -98,9 +98,9 @@ class Story:
             assert not JWT.search(page.html)
 
     def register(self):
-        page = self.here.forge(f"{self.path}/clients/allow")
-        initial = self.canaries.plant("initial access token", shown_on(page))
-        self.canaries.plant("open initial access token", shown_on(self.here.forge(f"{self.path}/clients/allow")))
+        first, second = (self.here.get(f"{self.path}/clients").press("Make a token") for _ in range(2))
+        initial = self.canaries.plant("initial access token", shown_on(first))
+        self.canaries.plant("open initial access token", shown_on(second))
         client = self.json("POST", "/oauth/register", initial, {"client_name": "Runner"}).json
         self.json("POST", "/oauth/register", initial, {})
         self.canaries.plant("registered secret", client["client_secret"])
