@@ -31,7 +31,7 @@ def test_it_says_in_the_emergency_itself_that_somebody_has_to_set_it_up_anew(par
         getattr(envelope, part).state = state
 
     with (
-        pytest.raises(Conflict, match="cannot be had any more. An administrator has to set this up anew"),
+        pytest.raises(Conflict, match=r"cannot be had any more\. An administrator has to set this up anew"),
         transaction(),
     ):
         access.break_glass(envelope, app, by=engineer, reason="Down.", minutes=5, step_up="password")
