@@ -1,7 +1,9 @@
 """The floors: what the same answer costs at least, written as plainly as possible and served by the same server.
 
 F1 is in ``bench_oauth``. F2 draws our real templates from values held in memory. F3 is a plain loop of SQLAlchemy Core
-that inserts and updates the rows of a request and its approval, with the same commit settings, without rooms or web.
+that inserts and updates the rows of a request and its approval, with the same commit settings, without rooms or web:
+request, items, the policy's decision with its facts, stage, assignee, timers and cart; review, credential, grants with
+their terms, and for all of it events and messages. Long contents are as long as ours.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from portal.access import (
     CartItem,
     Grant,
     GrantState,
+    PolicyDecision,
     RequestItem,
     RequestStatus,
+    Review,
     ReviewStage,
     StageAssignee,
     StageState,
+    Verdict,
 )
 from portal.app import create_app
 from portal.catalog import AuthMethod
@@ -31,6 +36,7 @@ from portal.config import load
 from portal.credentials import Credential, CredentialState
 from portal.db import db, now, prepare_engine
 from portal.events import AuditEvent, EventKind, MessageState, OutboxMessage
+from portal.schedule import Timer, TimerState
 from tests.bench import bench_oauth
 
 PAGES_NAME, ROWS_NAME = "PORTICO_BENCH_PAGES", "PORTICO_BENCH_ROWS"
@@ -115,8 +121,14 @@ def _with_health(app: Flask) -> Flask:
     return app
 
 
-TEXT = "Somebody asked for access, for these reasons and on these terms. " * 14
-HTML = "<p>Somebody asked for access, for these reasons and on these terms.</p>\n" * 28
+# As long as what is written for a cart of three: a mail, a stage's set-up, the facts and the terms of each product.
+TEXT = "Somebody asked for access, for these reasons and on these terms. " * 11
+HTML = "<p>Somebody asked for access, for these reasons and on these terms.</p>\n" * 60
+TEMPLATE = {f"setting {number:02d}": "what it says of it" for number in range(15)}
+FACTS = [{f"attribute {number:02d}": "a value" for number in range(36)} for _ in range(3)]
+MATCHED = [{f"part of a ruling {number}": "what a rule says" for number in range(6)} for _ in range(3)]
+TERMS = {f"term {number:02d}": "what was approved" for number in range(16)}
+TIMERS = (("remind", 1), ("remind", 2), ("remind", 3), ("remind", 4), ("escalate", 1), ("expire", 1))
 
 
 def tables() -> dict[str, Any]:
@@ -126,6 +138,9 @@ def tables() -> dict[str, Any]:
         "item": RequestItem.__table__,
         "stage": ReviewStage.__table__,
         "assignee": StageAssignee.__table__,
+        "timer": Timer.__table__,
+        "review": Review.__table__,
+        "decision": PolicyDecision.__table__,
         "cart": CartItem.__table__,
         "credential": Credential.__table__,
         "grant": Grant.__table__,
@@ -170,32 +185,35 @@ class Rows:
             ],
         )
         self._event(connection, request_id)
+        connection.execute(
+            insert(t["decision"]).values(
+                request_id=request_id, revision=1, policy_version="Policy 1", facts=FACTS, outcome="stages",
+                stages=["owner"], matched=MATCHED, errors=[], decided_at=moment,
+            )
+        )  # fmt: skip
         if pending:
             stage = connection.execute(
                 insert(t["stage"]).values(
                     request_id=request_id, key="owner", name="Owner", because="It needs it.", position=1,
-                    state=StageState.OPEN, opened_at=moment, comment="",
+                    state=StageState.OPEN, opened_at=moment, due_at=moment, comment="", template=TEMPLATE,
+                    product_ids=list(self.products),
                 )
             )  # fmt: skip
             stage_id = int(stage.inserted_primary_key[0])
             connection.execute(
-                insert(t["assignee"]).values(stage_id=stage_id, request_id=request_id, user_id=self.owner)
+                insert(t["assignee"]).values(stage_id=stage_id, request_id=request_id, user_id=self.owner, waits=True)
             )
+            timer = {"subject_type": "bench", "subject_id": stage_id, "due_at": moment, "state": TimerState.ARMED}
+            connection.execute(insert(t["timer"]), [{**timer, "kind": kind, "nth": nth} for kind, nth in TIMERS])
             self._message(connection, self._event(connection, stage_id))
         connection.execute(delete(t["cart"]).where(t["cart"].c.user_id == self.user))
         return request_id
 
     def approve(self, connection: Connection, request_id: int, *, automatic: bool = False) -> None:
-        """The rows of an approval: stage, credential, grants, request."""
+        """The rows of an approval: stage and review, credential, grants, request."""
         t, moment = tables(), now()
         if not automatic:
-            t_stage = t["stage"]
-            connection.execute(
-                update(t_stage)
-                .where(t_stage.c.request_id == request_id)
-                .values(state=StageState.APPROVED, reviewer_id=self.owner, decided_at=moment)
-            )
-            self._event(connection, request_id)
+            self._answer(connection, request_id)
         row = connection.execute(
             insert(t["credential"]).values(
                 app_id=self.app, plan_id=self.plan, auth_method=AuthMethod.OAUTH2, name="P",
@@ -211,6 +229,8 @@ class Rows:
             "state": GrantState.REVOKED,
             "starts_at": moment,
             "revoked_reason": "",
+            "terms": TERMS,
+            "terms_hash": uuid.uuid4().hex * 2,
             "version": 1,
         }
         connection.execute(insert(t["grant"]), [{**grant, "product_id": product} for product in self.products])
@@ -223,6 +243,24 @@ class Rows:
         )
         connection.execute(update(t_item).where(t_item.c.request_id == request_id).values(is_open=False))
         self._message(connection, self._event(connection, request_id))
+
+    def _answer(self, connection: Connection, request_id: int) -> None:
+        """The rows of a yes: the stage, whom it waited for, its timers and the review."""
+        t, moment = tables(), now()
+        stage, assignee, timer = t["stage"], t["assignee"], t["timer"]
+        answered = {"state": StageState.APPROVED, "reviewer_id": self.owner, "decided_at": moment}
+        change = update(stage).where(stage.c.request_id == request_id).values(answered).returning(stage.c.id)
+        mine = connection.execute(change).scalar_one()
+        connection.execute(update(assignee).where(assignee.c.stage_id == mine).values(waits=False))
+        over = update(timer).where(timer.c.subject_type == "bench", timer.c.subject_id == mine)
+        connection.execute(over.values(state=TimerState.CANCELLED))
+        connection.execute(
+            insert(t["review"]).values(
+                stage_id=mine, reviewer_id=self.owner, principal_id=self.owner, verdict=Verdict.APPROVE,
+                content_hash=uuid.uuid4().hex * 2, created_at=moment,
+            )
+        )  # fmt: skip
+        self._event(connection, mine)
 
     @property
     def products(self) -> range:
