@@ -78,6 +78,7 @@ class RequestKind(StrEnum):
 
 # Decided by people. Written out and not bound, so that the databases know that the partial index fits.
 _HERE = text("NOT auto_approved AND status IN ('approved', 'rejected')")
+_EMERGENCY = text("kind = 'break_glass'")
 ANSWERED = text("NOT access_request.auto_approved AND access_request.status IN ('approved', 'rejected')")
 
 
@@ -124,6 +125,7 @@ class AccessRequest(Base):
         Index("ix_access_request_requester_id_id", "requester_id", "id"),
         Index("ix_access_request_requester_id_status_id", "requester_id", "status", "id"),
         Index("ix_access_request_status_id", "status", "id"),
+        Index("ix_access_request_emergencies", "kind", "status", sqlite_where=_EMERGENCY, postgresql_where=_EMERGENCY),
         Index("ix_access_request_answered", "plan_id", "environment", "id", sqlite_where=_HERE, postgresql_where=_HERE),
         Index("ix_access_request_requester_id_plan_id_submitted_at", "requester_id", "plan_id", "submitted_at"),
         {"sqlite_autoincrement": True},

@@ -19,7 +19,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import joinedload, load_only, selectinload
+from sqlalchemy.orm import joinedload, lazyload, load_only, selectinload
 
 from portal.access.delegations import principals_of, stands_in_for
 from portal.access.models import (
@@ -351,10 +351,15 @@ def _listed() -> list[Any]:
         joinedload(AccessRequest.requester),
         joinedload(AccessRequest.app),
         joinedload(AccessRequest.plan),
-        selectinload(AccessRequest.items).joinedload(RequestItem.product).selectinload(ApiProduct.owners),
+        _owners_of(selectinload(AccessRequest.items).joinedload(RequestItem.product)),
         selectinload(AccessRequest.stages).selectinload(ReviewStage.assignees).joinedload(StageAssignee.user),
         selectinload(AccessRequest.stages).selectinload(ReviewStage.reviews),
     ]
+
+
+def _owners_of(products: Any) -> Any:
+    """The owners, of whom a list asks who they are: their roles and organisations are left out."""
+    return products.selectinload(ApiProduct.owners).options(lazyload(User.roles), lazyload(User.organisation))
 
 
 def _whole() -> list[Any]:
