@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.support.chromium import launch_options
 from tests.support.postgres import fresh_database
@@ -33,6 +35,36 @@ DEAF_UNTIL_LOADED = """if (document.readyState === "loading") {
   document.adoptedStyleSheets = [deaf];
   addEventListener("load", () => { document.adoptedStyleSheets = []; });
 }"""  # a person presses when a page has come; a program that presses sooner meets buttons without their scripts
+
+
+LONGEST = "test_kill"  # and few tests, so that nobody would guess
+
+
+class ByFileAndDatabase(LoadScopeScheduling):
+    """Gives a worker the stories of one file on one database at a time: they share a portal."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, story = nodeid.partition("::")
+        return f"{file} {'postgresql' if '[postgresql' in story else 'sqlite'}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndDatabase:
+    """In place of what ``--dist`` names."""
+    return ByFileAndDatabase(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Put the long ones first: begun last, they would keep one worker busy while others have nothing left to do."""
+    yield
+    if all(Path(__file__).parent in item.path.parents for item in items):
+        sizes = Counter(_shared(item) for item in items)
+        items.sort(key=lambda item: (item.path.stem != LONGEST, -sizes[_shared(item)], _shared(item)))
+
+
+def _shared(item: pytest.Item) -> tuple[str, str]:
+    """What stories have in common that share a portal."""
+    return item.path.stem, item.callspec.params["database"]  # type: ignore[attr-defined]
 
 
 @dataclass
@@ -98,7 +130,7 @@ def seed(demo: Demo) -> None:
     unfinished.rename(demo.folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def portico(demo: Demo, database: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Portico]:
     """``portico run --demo`` with a real SMTP server in place of the mailbox page."""
     folder = tmp_path_factory.mktemp(f"e2e-{database}")
@@ -152,7 +184,7 @@ def person(portico: Portico, chromium: Browser) -> Iterator[Callable[..., Page]]
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sitting(portico: Portico, chromium: Browser) -> Callable[[str], AbstractContextManager[Page]]:
     """Lets a person do something before a file's tests begin: ``with sitting("owner@portico.example") as page:``."""
 
