@@ -1,6 +1,7 @@
 """C142: whoever sends decisions faster than anybody reads is told to wait, be they theirs or not."""
 
 import pytest
+from limits import parse
 
 from portal.accounts import RoleName
 from portal.web import access
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 @pytest.fixture(autouse=True)
 def three_a_minute(app, monkeypatch):
-    monkeypatch.setattr(access, "DECISIONS_OF_ONE_PERSON", access.parse("3 per minute"))
+    monkeypatch.setattr(access, "DECISIONS_OF_ONE_PERSON", parse("3 per minute"))
     limits().enabled = True
     yield
     limits().reset()
