@@ -20,7 +20,7 @@ from admin.policy_views import (
     rules_in_words,
     told,
 )
-from portal import catalog, policies
+from portal import access, catalog, policies
 from portal.accounts import Right
 from portal.catalog import ApiProduct, may_edit_product
 from portal.db import transaction
@@ -250,6 +250,8 @@ def _show(
         json_open=bool(json_text),
         rules=rules_in_words(policy, templates),
         path=path_in_general(policy, templates),
+        use=access.use_of_rules(version) if version.was_seconded else None,
+        days_counted=access.DAYS_COUNTED,
         changes=differences(policies.policy_of(active), policy, templates) if active is not version else [],
         active=active,
         templates=templates,

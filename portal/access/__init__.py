@@ -188,6 +188,7 @@ from portal.access.review import (
     Verdict,
 )
 from portal.access.revising import edit
+from portal.access.rule_use import DAYS_COUNTED, RuleUse, use_of_rules
 from portal.access.rules import (
     LONGEST_REASON,
     CartRejected,
@@ -222,6 +223,7 @@ from portal.access.waiting import Likeness, Waiting
 from portal.access.work import MOST_SHOWN, Whose, next_for, questions_by, work_of
 
 __all__ = [
+    "DAYS_COUNTED",
     "GRANT_MOVES",
     "HELD_STATES",
     "LONGEST_COMMENT",
@@ -268,6 +270,7 @@ __all__ = [
     "RequestStatus",
     "Review",
     "ReviewStage",
+    "RuleUse",
     "ScopeUse",
     "StageAssignee",
     "StageState",
@@ -456,6 +459,7 @@ __all__ = [
     "try_on_request",
     "try_policy",
     "use_of",
+    "use_of_rules",
     "use_plan",
     "voices_in",
     "weighs_data",

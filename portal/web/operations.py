@@ -13,7 +13,7 @@ from prometheus_client.registry import REGISTRY, Collector
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import access, events
+from portal import access, events, policies
 from portal.db import db, now
 from portal.schema import schema_problem
 from portal.web.access import public
@@ -42,6 +42,22 @@ class OutboxCollector(Collector):
             GaugeMetricFamily("portico_outbox_dead", "Messages set aside after failing.", dead),
             GaugeMetricFamily("portico_outbox_oldest_seconds", "Age of the oldest waiting message, in seconds.", age),
         ]
+
+
+class RulesCollector(Collector):
+    """Tells how often the policy in force approves at once, in all and by rule (C146)."""
+
+    def collect(self) -> list[GaugeMetricFamily]:
+        """Requests that it judged lately, and those of them that were approved at once; the rule is empty for all."""
+        judged = GaugeMetricFamily("portico_policy_requests", "Requests judged in 90 days.", labels=["rule"])
+        at_once = GaugeMetricFamily("portico_policy_requests_at_once", "Those approved at once.", labels=["rule"])
+        version = policies.active_version()
+        if version is not None:
+            use = access.use_of_rules(version)
+            for rule, share in {"": use.whole, **use.by_rule}.items():
+                judged.add_metric([rule], share.requests)
+                at_once.add_metric([rule], share.at_once)
+        return [judged, at_once]
 
 
 @bp.get("/healthz")
@@ -76,9 +92,10 @@ def metrics() -> Response:
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    outbox = CollectorRegistry()
-    outbox.register(OutboxCollector())
-    return Response(generate_latest(registry) + generate_latest(outbox), content_type=CONTENT_TYPE_LATEST)
+    stored = CollectorRegistry()
+    stored.register(OutboxCollector())
+    stored.register(RulesCollector())
+    return Response(generate_latest(registry) + generate_latest(stored), content_type=CONTENT_TYPE_LATEST)
 
 
 def count_requests(app: Flask) -> None:
