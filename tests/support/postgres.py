@@ -29,12 +29,14 @@ from sqlalchemy.engine import URL, make_url
 
 ENVIRONMENT_NAME = "PORTICO_TEST_POSTGRES_URL"
 STATE_FOLDER = Path(__file__).parents[2] / ".pytest_cache"
-# A test server is thrown away, so it need not survive a power cut; races need many connections.
+# A test server is thrown away, so it need not survive a power cut; races need many connections. No housekeeping comes
+# in between: plans and the order of rows would depend on the moment at which it came.
 SETTINGS = {
     "listen_addresses": "",
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "autovacuum": "off",
     "max_connections": "300",
     "timezone": "UTC",
     "jit": "off",

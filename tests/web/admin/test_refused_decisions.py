@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 def refusals():
-    query = select(AuditEvent).where(AuditEvent.kind == EventKind.DECISION_REFUSED)
+    query = select(AuditEvent).where(AuditEvent.kind == EventKind.DECISION_REFUSED).order_by(AuditEvent.id)
     return [(event.actor, event.after["address"]) for event in db.session.scalars(query)]
 
 

@@ -278,7 +278,8 @@ def test_a_token_is_made_shown_once_and_revoked_on_the_account_page(app, browser
     assert text not in listed.html
     listed.press("Revoke token")
     assert app.test_client().get(REQUESTS, headers={"Authorization": f"Bearer {text}"}).status_code == 401
-    kinds = db.session.scalars(select(AuditEvent.kind).where(AuditEvent.subject_type == "personal_token")).all()
+    about = select(AuditEvent.kind).where(AuditEvent.subject_type == "personal_token")
+    kinds = db.session.scalars(about.order_by(AuditEvent.id)).all()
     assert kinds == [EventKind.PERSONAL_TOKEN_MADE, EventKind.PERSONAL_TOKEN_REVOKED]
 
 
