@@ -19,6 +19,7 @@ from portal.access.models import AccessRequest, RequestItem
 from portal.access.review import ReviewStage
 from portal.accounts import User
 from portal.catalog import ApiProduct, product_owner
+from portal.credentials import Credential
 from portal.db import db
 from portal.errors import NotFound
 
@@ -27,6 +28,8 @@ _THESE = select(AccessRequest).where(AccessRequest.id.in_(_KEYS)).order_by(Acces
 _HELD = _THESE.with_only_columns(AccessRequest.id).with_for_update(key_share=True)
 _READ = _THESE.options(joinedload(AccessRequest.app), joinedload(AccessRequest.plan))
 _READ = _READ.execution_options(populate_existing=True)
+_CREDENTIALS = select(Credential.id).where(Credential.id.in_(_KEYS)).order_by(Credential.id)
+_CREDENTIALS = _CREDENTIALS.with_for_update(key_share=True)
 _PRODUCTS = select(ApiProduct).where(ApiProduct.id.in_(_KEYS)).execution_options(populate_existing=True)
 _OWNERS = select(product_owner).where(product_owner.c.product_id.in_(_KEYS)).order_by(product_owner.c.user_id)
 _PEOPLE = select(User).where(User.id.in_(_KEYS)).execution_options(populate_existing=True)
@@ -51,8 +54,14 @@ def lock_requests(requests: Sequence[AccessRequest]) -> Sequence[AccessRequest]:
 
 
 def lock_requests_for(requests: Sequence[AccessRequest], by: User) -> tuple[Sequence[AccessRequest], User]:
-    """The same for somebody who acts, who is read anew as well."""
+    """The same for somebody who acts, who is read anew as well.
+
+    The credentials that the requests extend are locked too, in one order: each request takes its own as it is decided,
+    and two people with many requests each would wait for one another.
+    """
     locked = _lock(requests)
+    if len(locked) > 1 and (extended := {request.credential_id for request in locked} - {None}):
+        db.session.execute(_CREDENTIALS, {"keys": extended})
     return locked, _read_people(locked, by.id)[by.id]
 
 
