@@ -65,5 +65,26 @@ def test_stages_that_nobody_can_answer_are_flagged(browser, admin, security):
     page = browser(admin).get("/admin/policies")
 
     assert "A stage has too few people" in page.text("main")
-    assert "Nobody at present" in browser(admin).get("/admin/stages").text("#stage-security")
+    flagged = browser(admin).get("/admin/stages").text("#stage-security")
+    assert "Cannot be answered at present None of its own people is active and may decide." in flagged
     assert version.state is PolicyState.ACTIVE
+
+
+def test_a_stage_of_which_one_source_is_empty_says_which(browser, admin):
+    person = make_user()
+    make_group("counsel", person)
+    make_group("clerks")
+    page = browser(admin).get("/admin/stages/new")
+    page.press(
+        "Make the stage",
+        Name="Advice",
+        Key="advice",
+        Step="2",
+        sources=["group:counsel", "group:clerks"],
+        quorum_mode="per_group",
+    )
+
+    told = browser(admin).get("/admin/stages").text("#stage-advice")
+
+    assert "Cannot be answered at present It needs somebody of each source" in told
+    assert "nobody of the group clerks may decide" in told
