@@ -427,7 +427,7 @@ def downgrade() -> None:
         batch_op.drop_column("approved_scopes")
         batch_op.drop_column("environment")
 
-    with op.batch_alter_table("access_request", schema=None) as batch_op:
+    with op.batch_alter_table("access_request", table_kwargs={"sqlite_autoincrement": True}) as batch_op:
         batch_op.drop_column("ends_on")
         batch_op.drop_column("revision")
         batch_op.drop_column("form_ids")
