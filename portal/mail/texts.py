@@ -23,7 +23,7 @@ from portal.mail.models import MailTemplate
 from portal.paths import data_path
 
 LONGEST_SUBJECT = 300
-LONGEST_WRITTEN_SUBJECT = 200
+LONGEST_WRITTEN_SUBJECT, LONGEST_WRITTEN_NOTICE = 200, 20_000
 log = structlog.get_logger(__name__)
 _EDITED = select(MailTemplate.subject, MailTemplate.body_text, MailTemplate.body_html).where(
     MailTemplate.kind == bindparam("kind")
@@ -136,9 +136,12 @@ def check_notice(text: str) -> None:
 
 
 def notice_in(text: str, values: Mapping[str, str]) -> str:
-    """What a stage adds to its mail, with its placeholders filled; nothing when it cannot be read."""
+    """What a stage adds to its mail, with its placeholders filled; nothing when it cannot be read.
+
+    It is a placeholder itself: what two hundred long reasons make of it must not stand in the mail two hundred times.
+    """
     try:
-        return write(read(text, _for_notices()), values)
+        return write(read(text, _for_notices()), values)[:LONGEST_WRITTEN_NOTICE]
     except BadText as error:
         log.error("stage_notice_broken", error=str(error))
         return ""

@@ -6,6 +6,7 @@ from portal import access
 from portal.accounts import RoleName
 from portal.db import db, transaction
 from portal.events import OutboxMessage
+from portal.mail.texts import LONGEST_WRITTEN_NOTICE, notice_in
 from portal.policies import stage_templates
 from tests.support.builders import (
     demanding,
@@ -58,6 +59,12 @@ def test_C40_whoever_gets_a_stage_passed_on_reads_it_too():
         access.reassign(request, other, by=counsel, stage_id=stage.id, reason="Yours.")
 
     assert "Read the sheet of Payments <&> API." in mails("reassigned")[0].payload["text"]
+
+
+def test_D6_a_text_made_of_long_reasons_does_not_swell_the_mail():
+    notice = notice_in("{{ reason }}" * 160, {"reason": "x" * 4000})
+
+    assert len(notice) == LONGEST_WRITTEN_NOTICE
 
 
 def test_C40_a_stored_text_that_cannot_be_read_is_left_out_and_loses_no_mail():
