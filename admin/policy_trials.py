@@ -196,6 +196,9 @@ def _where(address: str, country: str, problems: list[str]) -> Whereabouts:
         address = str(ip_address(address.strip())) if address.strip() else ""
     except ValueError:
         problems.append("The network address must be like 192.0.2.7.")
+    country = country.strip()
+    if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
+        problems.append("The country must be two letters, like CH.")
     return Whereabouts(address, country)
 
 

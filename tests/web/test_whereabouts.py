@@ -167,3 +167,5 @@ def test_C128_a_dry_run_can_be_made_from_elsewhere(browser, person, plan):
 
     wrong = page.press("Try it", address="here")
     assert "network address must be like" in wrong.text(".error-summary")
+    wrong = page.press("Try it", country="C1")
+    assert "The country must be two letters, like CH." in wrong.text(".error-summary")
