@@ -169,6 +169,7 @@ def foresee() -> ResponseReturnValue:
         "live/cart/_foreseen.html",
         form=form,
         foreseen=_foreseen(form, items, asked, given),
+        **_plan_context(items),
         is_other_app=form.used_again.data != before,
         **asking.page_context(asked, given, None, by=person),
     )
