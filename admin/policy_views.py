@@ -106,7 +106,7 @@ def _when(keys: Sequence[str], policy: Policy, templates: Mapping[str, StageTemp
     if BASE_STAGE in keys:
         auto = any(rule.outcome is Outcome.AUTO for rule in policy.rules)
         usual = f"Unless the plan {'or a rule ' if auto else ''}approves"
-        return f"{usual}; in any case by {shown}." if rules else f"{usual}."
+        return f"{usual}; in any case where a rule asks for it: {shown}." if rules else f"{usual}."
     who = people_in_words(templates[keys[0]]) if len(keys) == 1 and keys[0] in templates else "Side by side"
     return f"{who[:1].upper()}{who[1:]}, where a rule asks for it: {shown}."
 
