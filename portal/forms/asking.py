@@ -62,6 +62,11 @@ class Answer:
     day: date | None = None
     number: str = ""
 
+    @property
+    def given_on(self) -> date | None:
+        """The day on which a link was given."""
+        return date.fromisoformat(self.at[:10]) if self.at else None
+
 
 @dataclass(frozen=True)
 class FilledForm:

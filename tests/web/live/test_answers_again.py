@@ -73,7 +73,7 @@ def test_a_renewal_asks_anew_what_was_answered_too_long_ago(browser, held, clock
 
     page = browser(held.requester).get(path_of(held, "renew"))
 
-    assert page.texts("#new-questions label") == ["Who reads secrets optional"]
+    assert page.texts("#new-questions label") == ["Who reads secrets"]
     assert not page.field("Who reads secrets").get("value")
     page.press("Request renewal", **{"Who reads secrets": "Two of us"})
     assert newest(RequestKind.RENEWAL).answer_origins == {"readers": {"on": "2027-11-03"}}
@@ -88,7 +88,7 @@ def test_a_renewal_that_was_opened_on_the_last_day_is_shown_once_more(browser, h
 
     assert again.status == 422
     assert "has become too old" in again.text(".error-summary")
-    assert again.texts("#new-questions label") == ["Who reads secrets optional"]
+    assert again.texts("#new-questions label") == ["Who reads secrets"]
     again.press("Request renewal")
     assert newest(RequestKind.RENEWAL).answers == {"title": "Prices"}
 
@@ -102,3 +102,19 @@ def test_another_plan_keeps_the_day_too(browser, held, clock):
     assert f"Answered 2 Nov 2026 in {held.number} and used again." in page.text("#answer-readers-again")
     page.press("Ask for Gold")
     assert newest(RequestKind.PLAN_CHANGE).answer_origins == {"readers": {"on": "2026-11-02", "in": held.number}}
+
+
+@pytest.mark.parametrize("what", ["renew", "plan"])
+def test_who_gets_the_app_answers_for_themselves(browser, held, clock, what):
+    heir = make_user()
+    with transaction():
+        access.transfer_app(held.app, heir, by=make_user(RoleName.ADMINISTRATOR), reason="He left.", seen="")
+    clock.shift(timedelta(days=360))
+
+    page = browser(heir).get(path_of(held, what))
+
+    assert browser(heir).get(f"/requests/{held.number}").status == 404
+    assert page.status == 200
+    assert "Prices" not in page.html
+    assert "Two of us" not in page.html
+    assert page.field("Title")["value"] == ""

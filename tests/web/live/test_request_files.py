@@ -113,7 +113,8 @@ def test_C24_a_file_is_replaced_on_the_page_and_both_versions_stay(browser, pers
     assert page.path == f"/requests/{number}"
     (new,) = request_with_file.answers["docs"]
     assert (new["name"], new["version"], request_with_file.revision) == ("better.md", 2, 2)
-    assert "version 1" in page.text("#answers")
+    assert "replaced version 1" in page.text("#answers")
+    assert "replaced version 2" not in page.text("#answers")
     assert browser(person).get(f"/requests/{number}/files/{old['id']}").answer.data == b'{"a": "<script>"}'
 
 

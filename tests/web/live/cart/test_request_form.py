@@ -8,7 +8,7 @@ import pytest
 from portal import access, forms
 from portal.access import AccessRequest
 from portal.accounts import RoleName
-from portal.db import db, transaction
+from portal.db import db, now, transaction
 from portal.forms import Attachment
 from tests.support.builders import fill_cart, make_plan, make_product, make_user
 
@@ -77,6 +77,7 @@ def test_the_form_stands_in_the_cart_and_is_sent_with_the_request(browser, perso
     assert (answers["start"], answers["volume"]) == ("2026-12-01", 1000)
     assert answers["link"]["title"] == "docs.example.com"
     assert answers["link"]["at"]
+    assert f"given {now().day} {now():%b %Y}" in page.text("#answers")
     shown = page.text("#answers")
     assert "Title Payments for the shop" in shown
     assert "Start 1 Dec 2026" in shown

@@ -107,6 +107,9 @@ def test_C61_the_questions_of_the_review_stand_together_on_every_page(browser, p
     page = browser(person).get("/cart")
 
     assert page.text(".answer-part legend") == "Questions of the security review"
+    later = "You can answer these later, but the security review cannot be finished before."
+    assert page.text(".answer-part > .form-text") == later
+    assert not page.soup.select(".answer-part .optional")
     assert len(page.soup.select(".answer-part .field")) == 2
     assert "Questions of the security review" in browser(person).get(f"/requests/{first.number}").text("#answers h3")
     boss = browser(make_user(RoleName.ADMINISTRATOR))
@@ -217,7 +220,7 @@ def test_with_scripts_the_answers_follow_the_app_at_once(browser, person, first)
     assert not part.soup.select("#answer-network-again")
     assert part.soup.select_one("#used_again")["value"] == f"{first.app_id}:network,readers"
     same = here.post("/cart/outlook", {**sent, "used_again": f"{first.app_id}:network,readers"}, htmx=True)
-    assert not same.soup.select("[hx-swap-oob]")
+    assert not same.soup.select(".field[hx-swap-oob], #used_again[hx-swap-oob]")
 
 
 def test_a_draft_keeps_what_was_typed_and_takes_the_rest_anew(browser, person, first, clock):
