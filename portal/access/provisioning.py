@@ -6,7 +6,7 @@ terms stay in force; then the old access is replaced, not ended: both stand in o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import select
@@ -23,8 +23,10 @@ from portal.credentials import Credential
 from portal.db import db, lock, now
 from portal.errors import Conflict
 from portal.events import EventKind, record
+from portal.policies import joined
 
 REPLACING = frozenset({RequestKind.RENEWAL, RequestKind.PLAN_CHANGE})
+AS_A_WHOLE = frozenset({RequestKind.PLAN_CHANGE, RequestKind.BREAK_GLASS})  # no line of them is declined alone
 ENDED_BEFORE = "Its access ended before this was approved."
 
 
@@ -162,14 +164,27 @@ def _refuse_if_over(request: AccessRequest) -> None:
     changed = [product.name for product in products if product.auth_method is not request.auth_method]
     if changed:
         raise Conflict(
-            f"{', '.join(changed)} has another authentication method than when {request.number} was submitted. "
-            "Reject it with a reason."
+            f"{joined(changed, 'and')} {_has(changed)} another authentication method than when {request.number} was "
+            f"submitted. {_way_on(request, changed)}"
         )
     closed = [product.name for product in products if not product.is_open]
     if closed:
         raise Conflict(
-            f"{', '.join(closed)} has been retired since {request.number} was submitted. Reject it with a reason."
+            f"{joined(closed, 'and')} {_has(closed)} been retired since {request.number} was submitted. "
+            f"{_way_on(request, closed)}"
         )
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
+
+
+def _way_on(request: AccessRequest, refused: Sequence[str]) -> str:
+    """What a reviewer can do about lines that cannot be approved: the others can, unless all go together."""
+    if len(refused) == len(request.standing_items) or request.kind in AS_A_WHOLE:
+        return "Reject it with a reason."
+    those = "that line" if len(refused) == 1 else "those lines"
+    return f"Decline {those} and approve the rest, or reject it all with a reason."
 
 
 def _refuse_unanswered(request: AccessRequest, last: PolicyDecision | None) -> None:

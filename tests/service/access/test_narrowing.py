@@ -7,6 +7,7 @@ from portal.access import Approval, Narrowing
 from portal.accounts import RoleName
 from portal.catalog import PERIODS, ProductState
 from portal.db import transaction
+from portal.errors import Conflict
 from portal.policies import requests_a_day
 from tests.support.builders import make_plan, make_product, make_request, make_user
 
@@ -44,3 +45,23 @@ def test_C57_what_was_retired_meanwhile_can_be_declined_and_the_rest_approved(ow
         access.approve(request, by=owner, saying=Approval(less=less))
 
     assert [grant.product_id for grant in access.grants_of(request.app)] == [stays.id]
+
+
+@pytest.mark.parametrize(
+    ("retired", "told"),
+    [
+        ([0], "A has been retired since .* was submitted. Decline that line and approve the rest, or reject it all"),
+        ([0, 1], "A and B have been retired since .* was submitted. Decline those lines and approve the rest"),
+        ([0, 1, 2], "A, B and C have been retired since .* was submitted. Reject it with a reason."),
+    ],
+)
+def test_who_approves_what_was_retired_meanwhile_is_told_what_can_be_done(owner, retired, told):
+    plan = make_plan()
+    products = [make_product(name, plans=[plan], owners=[owner]) for name in "ABC"]
+    request = make_request(None, *products, plan=plan)
+    with transaction() as session:
+        for number in retired:
+            session.merge(products[number]).state = ProductState.RETIRED
+
+    with pytest.raises(Conflict, match=told), transaction():
+        access.approve(request, by=owner)
