@@ -52,8 +52,12 @@ def item_like(grant: Grant, plan: Plan, catalogue: Catalogue) -> CartItem:
 
 
 def answers_then(grants: Iterable[Grant]) -> dict[str, Any]:
-    """What was answered to the request forms when this access was asked for; of two answers the later."""
-    return {key: value for grant in grants for key, value in grant.request.answers.items()}
+    """What the app's owner answered to the request forms when they asked for this access; of two answers the later.
+
+    What somebody answered who had the app before is theirs: the new owner sees nothing of it, and answers anew.
+    """
+    own = [grant.request for grant in grants if grant.request.requester_id == grant.app.owner_id]
+    return {key: value for request in own for key, value in request.answers.items()}
 
 
 def foresee_again(again: Again, *, form_ids: Sequence[int], answers: Mapping[str, Any]) -> Outlook:

@@ -102,19 +102,3 @@ def test_another_plan_keeps_the_day_too(browser, held, clock):
     assert f"Answered 2 Nov 2026 in {held.number} and used again." in page.text("#answer-readers-again")
     page.press("Ask for Gold")
     assert newest(RequestKind.PLAN_CHANGE).answer_origins == {"readers": {"on": "2026-11-02", "in": held.number}}
-
-
-@pytest.mark.parametrize("what", ["renew", "plan"])
-def test_who_gets_the_app_answers_for_themselves(browser, held, clock, what):
-    heir = make_user()
-    with transaction():
-        access.transfer_app(held.app, heir, by=make_user(RoleName.ADMINISTRATOR), reason="He left.", seen="")
-    clock.shift(timedelta(days=360))
-
-    page = browser(heir).get(path_of(held, what))
-
-    assert browser(heir).get(f"/requests/{held.number}").status == 404
-    assert page.status == 200
-    assert "Prices" not in page.html
-    assert "Two of us" not in page.html
-    assert page.field("Title")["value"] == ""
