@@ -222,6 +222,8 @@ def test_the_dashboard_shows_administrators_and_auditors_what_is_stuck(browser):
     assert "1 request is stuck" in page.text()
     assert request.number in page.text("#alarms")
     assert "Nobody is left who may answer" in page.text("#alarms")
+    told = browser(auditor).get(f"/admin/access-requests/{request.number}").text("#progress")
+    assert "Nobody can bring this request to an end Owner: Nobody is left who may answer." in told
 
 
 def test_closing_an_account_asks_somebody_else_at_once(browser, admin):
