@@ -12,7 +12,7 @@ from portal.access.review import PolicyDecision
 from portal.db import db, now
 from portal.policies import Outcome, PolicyVersion
 
-DAYS_COUNTED, MOST_COUNTED = 90, 1_000
+DAYS_COUNTED, MOST_COUNTED = 90, 500
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RuleUse:
 
 
 def use_of_rules(version: PolicyVersion) -> RuleUse:
-    """What came of the requests that this version judged when they were submitted, among the latest of 90 days."""
+    """What came of the requests that this version judged when they were submitted, among the latest 500 of 90 days."""
     latest = select(PolicyDecision.outcome, PolicyDecision.matched)
     latest = latest.where(
         PolicyDecision.revision == 1, PolicyDecision.decided_at > now() - timedelta(days=DAYS_COUNTED)
