@@ -239,10 +239,18 @@ def _each(
         try:
             with db.session.begin_nested():
                 act(request, person)
-            outcomes.append(Outcome(number, f"{word.capitalize()}.", done=True))
+            outcomes.append(Outcome(number, _became_of(request, word), done=True))
         except PortalError as refusal:
             outcomes.append(Outcome(number, refusal.message, done=False))
     return outcomes
+
+
+def _became_of(request: AccessRequest, word: str) -> str:
+    """What an answer among many has led to: an approval of one stage is not yet one of the request."""
+    if not request.is_pending:
+        return f"{word.capitalize()}."
+    status = request.status_text
+    return f"Your answer is kept. The request is {status[:1].lower()}{status[1:]} now."
 
 
 def _approve(request: AccessRequest, by: User | None, comment: str) -> None:

@@ -167,7 +167,7 @@ def test_C143_bulk_approval_judges_each_alone_and_says_what_became_of_it(browser
 
     assert [r.status.value for r in mine] == ["approved", "withdrawn", "approved"]
     assert foreign.status is RequestStatus.PENDING
-    assert "2 of 4 decided" in page.text()
+    assert "2 of 4 answered" in page.text()
     assert f"{mine[1].number} has already been withdrawn" in page.text()
 
 
