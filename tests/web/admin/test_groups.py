@@ -1,5 +1,7 @@
 """Reviewer groups, organisations and calendars: who may see and change them, and what follows from a change."""
 
+import re
+
 import pytest
 
 from portal import access, accounts, schedule
@@ -223,7 +225,8 @@ def test_the_dashboard_shows_administrators_and_auditors_what_is_stuck(browser):
     assert request.number in page.text("#alarms")
     assert "Nobody is left who may answer" in page.text("#alarms")
     told = browser(auditor).get(f"/admin/access-requests/{request.number}").text("#progress")
-    assert "Nobody can bring this request to an end Owner: Nobody is left who may answer." in told
+    assert "Nobody can bring this request to an end" in told
+    assert re.search("Owner ?: Nobody is left who may answer.", told)
 
 
 def test_closing_an_account_asks_somebody_else_at_once(browser, admin):
