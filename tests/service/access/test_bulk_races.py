@@ -81,7 +81,10 @@ def test_many_that_add_to_the_same_credentials_the_other_way_round_hold_up_nobod
         three, four = _add(held[0], product_ids[2], plan_id), _add(held[1], product_ids[2], plan_id)
         turns = [(one, four), (two, three)]
 
-        results = race(2, lambda number, turns=turns: approve_all(turns[number], ids[number]))
+        def act(number, turns=turns):
+            return approve_all(turns[number], ids[number])
+
+        results = race(2, act)
 
         assert only_refusals(results) == []
         assert all(outcome.done for outcomes in results for outcome in outcomes)
