@@ -27,6 +27,7 @@ OWN = ROOT / "catalog_seed"
 SUFFIXES = (".json", ".yaml", ".yml")
 LARGE = 1_000_000
 AT_ONCE = 25  # operations on a page of the documentation
+LEAST_OPERATIONS = {"": 1, "/documentation": AT_ONCE + 1}  # by page: fewer, and it is built in another way
 
 
 def imports(it: Installation, folder: Path, *, most: int) -> list[Figure]:
@@ -128,16 +129,19 @@ def _pages(it: Installation) -> list[Figure]:
             db.select(ApiProduct.slug, ApiDescription.size).join(ApiDescription, ApiDescription.product_id == ApiProduct.id)
             .order_by(ApiDescription.size.desc()).limit(1)
         ).one()  # fmt: skip
-        smallest = {page: _smallest(least) for page, least in (("", 1), ("/documentation", AT_ONCE + 1))}
+        smallest = {page: _smallest(least, but=largest.slug) for page, least in LEAST_OPERATIONS.items()}
         db.session.remove()
     path = product_path(it).rsplit("/", 1)[0]
     figures = []
     with server(OURS, it.environment, database=it.database_pid) as ours:
-        for what, page in (("page", ""), ("documentation", "/documentation")):
+        for page, small in smallest.items():
+            if small is None:  # among our own descriptions only one is long enough to be drawn in parts
+                continue
+            what = page.strip("/") or "page"
             cost = alternate(
                 {
                     "large": ours.contender(Request.get(f"{path}/{largest.slug}{page}")),
-                    "small": ours.contender(Request.get(f"{path}/{smallest[page]}{page}")),
+                    "small": ours.contender(Request.get(f"{path}/{small}{page}")),
                 }
             )
             told = f"{what} of the largest description ({largest.size / 2**20:.1f} MiB), against a small one"
@@ -145,12 +149,12 @@ def _pages(it: Installation) -> list[Figure]:
     return figures
 
 
-def _smallest(least: int) -> str:
+def _smallest(least: int, *, but: str) -> str | None:
     """The product with the smallest description of at least so many operations: its page is built the same way."""
     query = (
         db.select(ApiProduct.slug)
         .join(ApiDescription, ApiDescription.product_id == ApiProduct.id)
-        .where(ApiDescription.operation_count >= least)
+        .where(ApiDescription.operation_count >= least, ApiProduct.slug != but)
         .order_by(ApiDescription.size)
     )
-    return str(db.session.execute(query.limit(1)).scalar_one())
+    return db.session.execute(query.limit(1)).scalar_one_or_none()
