@@ -1,6 +1,7 @@
 """The story of a policy: written by one person, tried in a dry run, put in force by another, and met by a request."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -41,6 +42,20 @@ def test_a_product_gets_a_rule_by_two_people_and_after_a_dry_run(person, scripts
     number = submit(consumer, f"Rule trial {scripts}", reason="To meet the rule")
     consumer.goto(f"/requests/{number}")
     expect(consumer.locator("main")).to_contain_text("Architect")
+
+
+def test_what_a_press_brings_listens_at_once(person):
+    author = person(AUTHOR)
+    author.goto("/admin/policies/new")
+    author.get_by_label("Rules for").select_option(label="Address lookup")
+    author.get_by_label("Nothing").check()
+    author.get_by_role("button", name="Make the draft").click()
+    author.get_by_role("button", name="Add a rule").wait_for()
+    author.clock.install()
+    author.clock.pause_at(datetime.now(UTC) + timedelta(hours=1))  # no timer ends: on a busy machine a person is faster
+    author.get_by_role("button", name="Add a rule").click()
+    author.get_by_label("What condition 1 of rule 1 looks at").select_option(label="Hour of the day")
+    expect(author.get_by_label("Number of condition 1 of rule 1")).to_be_visible()
 
 
 def write_the_rule(author, because, *, scripts):
