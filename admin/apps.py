@@ -11,7 +11,7 @@ from wtforms import TextAreaField
 from wtforms.validators import InputRequired, Length
 
 from admin.access_requests import answers_of
-from portal import access, apps, credentials, lifecycle
+from portal import access, apps, credentials, lifecycle, register
 from portal.access import Grant
 from portal.accounts import Right
 from portal.apps import DeveloperApp
@@ -102,7 +102,7 @@ def _show(app: DeveloperApp, form: RevokeForm, *, status: int = 200) -> Response
         receipts=credentials.receipts_of([credential.id for credential in held]),
         pending=pending,
         **answers_of(pending, person),
-        visible={g.id for g in grants if access.may_see(g, person)},
+        visible={g.id for g in grants if register.may_see(g, person)},
         revocable={g.id for g in grants if g.is_held and access.may_revoke(g, person)},
         revocable_credentials={c.id for c in held if c.is_live and access.may_revoke_credential(c, person)},
     )

@@ -11,13 +11,14 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 
 from admin import spreadsheet
-from portal import access, accounts, events
-from portal.access import Grant, RegisterView
+from portal import access, accounts, events, register
+from portal.access import Grant
 from portal.accounts import Right
 from portal.catalog import Environment
 from portal.db import transaction
 from portal.errors import Invalid
 from portal.events import EventKind
+from portal.register import RegisterView
 from portal.web import (
     blame,
     chosen,
@@ -52,7 +53,9 @@ class ReasonForm(FlaskForm):
 @requires(Right.SEE_APPS)
 def index() -> ResponseReturnValue:
     """The access that this person may see, the newest first, filtered by the URL."""
-    asked = access.register(**_filters(), before_id=key_in_url("before"), size=PAGE_SIZE + 1, seen_by=current_person())
+    asked = register.accesses(
+        **_filters(), before_id=key_in_url("before"), size=PAGE_SIZE + 1, seen_by=current_person()
+    )
     rows, more = page_of(asked, PAGE_SIZE)
     return render(
         "admin/grants/index.html",
@@ -119,7 +122,7 @@ def _act(grant_id: int, act: Callable[..., Grant], message: str, undo: str = "")
 
 
 def _find(grant_id: int) -> Grant:
-    return found(access.find_access(grant_id, seen_by=current_person()))
+    return found(register.find_access(grant_id, seen_by=current_person()))
 
 
 def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseReturnValue:
@@ -135,14 +138,14 @@ def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseRetur
         may_resume=may_revoke and access.may_resume(grant, person),
         may_change=change is not None and bool(change.plans) and access.may_change_plan(grant.credential, person),
         changing=change.pending if change is not None else None,
-        ground=access.ground_of(grant),
+        ground=register.ground_of(grant),
         standings=access.standings_of(grant.request),
         seen=access.find_request(grant.request.number, seen_by=person) is not None,
-        past=access.past_of(grant),
-        followed_by=access.next_of(grant),
+        past=register.past_of(grant),
+        followed_by=register.next_of(grant),
         as_approved=access.is_as_approved(grant),
         stated=access.stated_when_approved(grant),
-        history=access.life_of(grant),
+        history=register.life_of(grant),
     )
 
 
@@ -164,7 +167,7 @@ def _csv(filters: dict[str, Any], person_id: int) -> Iterator[str]:
     person = found(accounts.find_person(person_id))
     before_id, sent = None, 0
     while sent < MOST_EXPORTED:
-        rows = access.register(**filters, before_id=before_id, size=EXPORT_CHUNK, seen_by=person)
+        rows = register.accesses(**filters, before_id=before_id, size=EXPORT_CHUNK, seen_by=person)
         if not rows:
             return
         for grant in rows:

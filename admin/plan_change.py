@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, TextAreaField
 from wtforms.validators import InputRequired, Length
 
-from portal import access, policies
+from portal import access, policies, register
 from portal.access import Grant
 from portal.accounts import Right
 from portal.db import transaction
@@ -62,13 +62,13 @@ def submit(grant_id: int) -> ResponseReturnValue:
     told = f"{number} has been submitted."
     if at_once:
         told = f"Approved at once: everything that the credential opens is on {plan.display_name} now."
-        grant_id = (access.next_of(grant) or grant).id
+        grant_id = (register.next_of(grant) or grant).id
     return done(url_for("admin.grants.show", grant_id=grant_id), told)
 
 
 def _find(grant_id: int) -> Grant:
     person = current_person()
-    grant = found(access.find_access(grant_id, seen_by=person))
+    grant = found(register.find_access(grant_id, seen_by=person))
     if not access.may_change_plan(grant.credential, person):
         raise NotAllowed("Only who owns every product of a credential can change its plan.")
     return grant

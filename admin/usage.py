@@ -10,12 +10,13 @@ from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, TextAreaField
 
 from admin import spreadsheet
-from portal import access, accounts, events
-from portal.access import Grant, Idle, Proposed
+from portal import access, accounts, events, register
+from portal.access import Grant
 from portal.accounts import Right
 from portal.db import transaction
 from portal.errors import Invalid
 from portal.events import EventKind
+from portal.register import Idle, Proposed
 from portal.web import chosen, current_person, found, key_in_url, key_of, page_of, page_url, render, requires
 
 bp = Blueprint("usage", __name__)
@@ -54,14 +55,14 @@ def revoke() -> ResponseReturnValue:
     """Take back up to a hundred, each judged alone; the page says what became of each."""
     form = ProposalForm()
     reason = form.reason.data or ""
-    return _act(form, lambda seen: access.revoke_proposed(seen, by=current_person(), reason=reason))
+    return _act(form, lambda seen: register.revoke_proposed(seen, by=current_person(), reason=reason))
 
 
 @bp.post("/access-use/ask")
 @requires(Right.REVOKE_ACCESS)
 def ask() -> ResponseReturnValue:
     """Ask the owners of the apps by mail whether they still need it."""
-    return _act(ProposalForm(), lambda seen: access.ask_owners(seen, by=current_person()))
+    return _act(ProposalForm(), lambda seen: register.ask_owners(seen, by=current_person()))
 
 
 @bp.post("/access-use/export")
@@ -90,18 +91,18 @@ def _act(form: ProposalForm, act: Callable[[dict[int, str]], list[Proposed]]) ->
 
 def _index(form: ProposalForm, *, problem: str = "", status: int = 200) -> ResponseReturnValue:
     kind, days, person = _kind(), _days(), current_person()
-    asked = access.idle_grants(kind, days, seen_by=person, after=key_in_url("after"), size=PAGE_SIZE + 1)
+    asked = register.idle_grants(kind, days, seen_by=person, after=key_in_url("after"), size=PAGE_SIZE + 1)
     rows, more = page_of(asked, PAGE_SIZE)
     return render(
         "admin/usage/index.html",
         status=status,
         rows=rows,
-        uses=access.use_of(rows),
-        marks={grant.id: access.mark_of_use(grant) for grant in rows},
+        uses=register.use_of(rows),
+        marks={grant.id: register.mark_of_use(grant) for grant in rows},
         kind=kind,
         kinds=list(Idle),
         days=days,
-        counts=access.idle_counts(days, seen_by=person),
+        counts=register.idle_counts(days, seen_by=person),
         revocable={grant.id for grant in rows if access.may_revoke(grant, person)},
         next_url=page_url(after=rows[-1].id) if more else None,
         form=form,
@@ -115,15 +116,15 @@ def _csv(kind: Idle, days: int, person_id: int) -> Iterator[str]:
     person = found(accounts.find_person(person_id))
     after, sent = None, 0
     while sent < MOST_EXPORTED:
-        rows = access.idle_grants(kind, days, seen_by=person, after=after, size=EXPORT_CHUNK)
+        rows = register.idle_grants(kind, days, seen_by=person, after=after, size=EXPORT_CHUNK)
         if not rows:
             return
-        uses = access.use_of(rows)
+        uses = register.use_of(rows)
         yield from (spreadsheet.line(_cells(grant, uses[grant.id])) for grant in rows)
         after, sent = rows[-1].id, sent + len(rows)
 
 
-def _cells(grant: Grant, use: access.GrantUse) -> list[str]:
+def _cells(grant: Grant, use: register.GrantUse) -> list[str]:
     last = "not known" if not use.is_seen else grant.last_used_at.isoformat() if grant.last_used_at else "never"
     return [
         grant.app.name,

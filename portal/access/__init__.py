@@ -98,15 +98,6 @@ from portal.access.holdings import (
     pending_requests_of,
     tallies,
 )
-from portal.access.idle import (
-    Idle,
-    Proposed,
-    ask_owners,
-    idle_counts,
-    idle_grants,
-    mark_of_use,
-    revoke_proposed,
-)
 from portal.access.impact import Impact, impact_of, many, people_touched_by, refuse_unseen, touched_by
 from portal.access.later import refuse_early_at
 from portal.access.models import (
@@ -154,16 +145,6 @@ from portal.access.questions import (
     questions_about,
     take_back,
 )
-from portal.access.register import (
-    RegisterView,
-    find_access,
-    ground_of,
-    life_of,
-    may_see,
-    next_of,
-    past_of,
-    register,
-)
 from portal.access.renewing import (
     Renewal,
     end_of,
@@ -210,16 +191,15 @@ from portal.access.stated import (
     statements_of,
     weighs_data,
 )
-from portal.access.story import Step, awaited, history_of, path_of
+from portal.access.story import Entry, Step, awaited, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.suggesting import Suggestion, suggested
 from portal.access.suspending import may_resume, resume_access, suspend_access
-from portal.access.terms import is_as_approved
+from portal.access.terms import is_as_approved, last_decision
 from portal.access.timing import expires_at
 from portal.access.trying import Trial, sample_ask, try_on_request, try_policy
 from portal.access.turns import Turn, alarms, count_alarms, look_after, who_can_act
-from portal.access.usage import GrantUse, ScopeUse, note_uses, use_of
-from portal.access.waiting import Likeness, Waiting
+from portal.access.waiting import Likeness, Waiting, waiting_ahead
 from portal.access.work import MOST_SHOWN, Whose, next_for, questions_by, work_of
 
 __all__ = [
@@ -247,11 +227,10 @@ __all__ = [
     "DigestItem",
     "Earlier",
     "Entitlement",
+    "Entry",
     "Envelope",
     "Grant",
     "GrantState",
-    "GrantUse",
-    "Idle",
     "Impact",
     "Likeness",
     "Narrowing",
@@ -261,9 +240,7 @@ __all__ = [
     "Outlook",
     "PolicyDecision",
     "Problem",
-    "Proposed",
     "QuestionState",
-    "RegisterView",
     "Renewal",
     "RequestItem",
     "RequestKind",
@@ -271,7 +248,6 @@ __all__ = [
     "Review",
     "ReviewStage",
     "RuleUse",
-    "ScopeUse",
     "StageAssignee",
     "StageState",
     "Standing",
@@ -296,7 +272,6 @@ __all__ = [
     "apps_with_access_to",
     "ask",
     "ask_for",
-    "ask_owners",
     "ask_plan_change",
     "awaited",
     "bar_of",
@@ -338,7 +313,6 @@ __all__ = [
     "expires_at",
     "files_reviewed",
     "filters_of",
-    "find_access",
     "find_bar",
     "find_delegation",
     "find_entitlement",
@@ -360,42 +334,34 @@ __all__ = [
     "grants_from",
     "grants_of",
     "grants_renewed_by",
-    "ground_of",
     "groups",
     "has_asked",
     "held_through",
     "history_of",
-    "idle_counts",
-    "idle_grants",
     "impact_of",
     "is_as_approved",
     "keep_time",
+    "last_decision",
     "leads",
-    "life_of",
     "lift_bar",
     "look_after",
     "look_up",
     "lower_plans",
     "many",
     "mark_of",
-    "mark_of_use",
     "may_change_plan",
     "may_decide",
     "may_resume",
     "may_revoke",
     "may_revoke_credential",
-    "may_see",
     "missing_answers",
     "next_for",
-    "next_of",
-    "note_uses",
     "notice_times",
     "numbers_seen",
     "oldest_waiting_for",
     "open_cart",
     "outlook",
     "own_counts_by_status",
-    "past_of",
     "past_requests",
     "path_of",
     "pending_renewal_of",
@@ -415,7 +381,6 @@ __all__ = [
     "recuse",
     "refuse_early_at",
     "refuse_unseen",
-    "register",
     "reject",
     "reject_many",
     "release",
@@ -432,7 +397,6 @@ __all__ = [
     "reviews_named",
     "revoke_access",
     "revoke_credential",
-    "revoke_proposed",
     "said_why",
     "sample_ask",
     "save_filter",
@@ -458,10 +422,10 @@ __all__ = [
     "transfer_app",
     "try_on_request",
     "try_policy",
-    "use_of",
     "use_of_rules",
     "use_plan",
     "voices_in",
+    "waiting_ahead",
     "weighs_data",
     "who_can_act",
     "withdraw",

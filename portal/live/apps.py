@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import RadioField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from portal import access, apps, credentials, events, lifecycle
+from portal import access, apps, credentials, events, lifecycle, register
 from portal.access import RequestKind
 from portal.accounts import Right
 from portal.apps import DeveloperApp, Visibility
@@ -114,7 +114,7 @@ def show(app_id: int) -> ResponseReturnValue:
         opened={c.id: [g for g in grants if g.is_held and g.credential_id == c.id] for c in held},
         samples={c.id: _samples(c, grants) for c in held if c.is_live},
         emergencies=emergencies,
-        uses=access.use_of([grant for grant in grants if grant.is_held]),
+        uses=register.use_of([grant for grant in grants if grant.is_held]),
         handed_over=access.secrets_known_since(app),
         renewable=access.renewable_credentials(grants, notice_days(), without=emergencies),
         changing={asked.credential_id: asked for asked in pending if asked.kind is RequestKind.PLAN_CHANGE},

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 
-from portal import access
+from portal import access, register
 from portal.access import Grant
 from portal.accounts import Right
 from portal.db import transaction
@@ -74,11 +74,11 @@ def _show(grant: Grant, *, problem: str = "", status: int = 200) -> ResponseRetu
         may_resume=is_mine and access.may_resume(grant, person),
         is_last=len(access.held_through(grant.credential)) == 1,
         mine=access.find_request(grant.request.number, seen_by=person) if is_mine else None,
-        past=access.past_of(grant),
-        followed_by=access.next_of(grant),
+        past=register.past_of(grant),
+        followed_by=register.next_of(grant),
         as_approved=access.is_as_approved(grant),
         stated=access.stated_when_approved(grant),
-        history=access.life_of(grant),
+        history=register.life_of(grant),
     )
 
 

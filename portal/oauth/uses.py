@@ -16,7 +16,7 @@ import structlog
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from portal import access, credentials
+from portal import credentials, register
 from portal.access import Entitlement, Opening
 from portal.credentials import USE_NOTED_EVERY
 from portal.db import now, transaction
@@ -87,7 +87,7 @@ class Uses:
             with transaction():
                 for (credential_id, proof), moment in sorted(taken.items(), key=lambda use: use[0][0]):
                     credentials.note_use(credential_id, at=moment, secret_hash=proof)
-                access.note_uses(opened, at=now())
+                register.note_uses(opened, at=now())
         except SQLAlchemyError as error:
             log.warning("last_use_not_noted", error=str(error)[:200])
 

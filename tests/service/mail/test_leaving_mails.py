@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from portal import access, accounts, lifecycle
+from portal import access, accounts, lifecycle, register
 from portal.access import impact_of
 from portal.accounts import RoleName
 from portal.db import db, now, transaction
@@ -71,7 +71,7 @@ def test_whoever_does_not_use_an_access_is_asked_about_it(ada, grace, plan, prod
         grant.starts_at, grant.last_used_at = now() - timedelta(days=200), now() - timedelta(days=120)
     with transaction():
         (grant,) = access.grants_from(request)
-        access.ask_owners({grant.id: access.mark_of_use(grant)}, by=ada)
+        register.ask_owners({grant.id: register.mark_of_use(grant)}, by=ada)
 
     message = the_mail("unused")
     assert message.recipient == "grace@acme.example"

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from portal import access, accounts
-from portal.access import Grant, GrantState, Idle, ScopeUse
+from portal import access, accounts, register
+from portal.access import Grant, GrantState
 from portal.accounts import RoleName
 from portal.catalog import AuthMethod
 from portal.db import db, transaction
 from portal.events import AuditEvent, EventKind, OutboxMessage
+from portal.register import Idle, ScopeUse
 from tests.support.builders import make_app, make_plan, make_product, make_request, make_user
 from tests.support.queries import count_queries
 
@@ -43,7 +44,7 @@ def owner():
 
 
 def found(kind, person, days=90):
-    return [grant.id for grant in access.idle_grants(kind, days, seen_by=person)]
+    return [grant.id for grant in register.idle_grants(kind, days, seen_by=person)]
 
 
 def test_C87_access_is_proposed_for_what_it_is(owner):
@@ -60,7 +61,7 @@ def test_C87_access_is_proposed_for_what_it_is(owner):
     assert found(Idle.SCOPES, owner) == [lately.id]
     assert found(Idle.LEFT, owner) == []
     assert found(Idle.NEVER, owner, days=5) == [never.id, new.id]
-    assert access.idle_counts(90, seen_by=owner) == {Idle.UNUSED: 1, Idle.NEVER: 1, Idle.SCOPES: 1, Idle.LEFT: 0}
+    assert register.idle_counts(90, seen_by=owner) == {Idle.UNUSED: 1, Idle.NEVER: 1, Idle.SCOPES: 1, Idle.LEFT: 0}
 
 
 def test_C87_access_of_somebody_who_left(owner):
@@ -82,8 +83,8 @@ def test_all_scopes_used_is_no_proposal(owner):
 def test_what_portico_cannot_know_it_does_not_propose(owner):
     grant = make_grant(owner=owner, granted=400, auth_method=AuthMethod.API_KEY)
 
-    assert access.use_of([grant])[grant.id].in_words == "its use is not known here"
-    assert not any(access.idle_counts(90, seen_by=owner).values())
+    assert register.use_of([grant])[grant.id].in_words == "its use is not known here"
+    assert not any(register.idle_counts(90, seen_by=owner).values())
 
 
 def test_what_ended_is_no_longer_proposed(owner):
@@ -152,7 +153,7 @@ def test_a_reason_and_a_selection_are_needed(browser, owner):
 
 def test_nobody_takes_back_what_is_not_theirs(browser, owner):
     grant = make_grant(owner=make_user(RoleName.API_OWNER), used=91)
-    mark = access.mark_of_use(grant)
+    mark = register.mark_of_use(grant)
 
     sent = {"grant": str(grant.id), "seen": f"{grant.id} {mark}", "reason": "Mine now."}
     answer = browser(owner).forge("/admin/access-use/revoke", sent)
@@ -220,7 +221,7 @@ def test_the_page_takes_the_same_number_of_queries_for_one_and_for_many(app, bro
 def test_it_is_paged_by_key(owner):
     ids = [make_grant(owner=owner, used=91).id for _ in range(3)]
 
-    first = access.idle_grants(Idle.UNUSED, 90, seen_by=owner, size=2)
-    rest = access.idle_grants(Idle.UNUSED, 90, seen_by=owner, size=2, after=first[-1].id)
+    first = register.idle_grants(Idle.UNUSED, 90, seen_by=owner, size=2)
+    rest = register.idle_grants(Idle.UNUSED, 90, seen_by=owner, size=2, after=first[-1].id)
 
     assert [grant.id for grant in (*first, *rest)] == ids

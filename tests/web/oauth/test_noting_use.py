@@ -6,10 +6,11 @@ import pytest
 import time_machine
 from sqlalchemy import select
 
-from portal import access, credentials
-from portal.access import Grant, ScopeUse
+from portal import credentials, register
+from portal.access import Grant
 from portal.catalog import PlanState
 from portal.db import db, transaction
+from portal.register import ScopeUse
 from tests.support.builders import make_plan, make_product
 from tests.support.programs import claims_of, make_program, post
 from tests.support.queries import count_queries
@@ -134,7 +135,7 @@ def test_how_access_is_used_is_told_in_words(program):
 
     with time_machine.travel(datetime.now(UTC) + timedelta(days=120, minutes=1), tick=False):
         with count_queries() as counted:
-            told = access.use_of(grants)
+            told = register.use_of(grants)
 
         assert [told[grant.id].in_words for grant in grants] == [
             "not used for 120 days",

@@ -16,10 +16,7 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import joinedload, lazyload
 
 from portal import events
-from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState
-from portal.access.review import PolicyDecision
-from portal.access.story import Entry
-from portal.access.terms import last_decision
+from portal.access import HELD_STATES, AccessRequest, Entry, Grant, GrantState, PolicyDecision, last_decision
 from portal.accounts import Organisation, Right, User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, Environment, product_owner
@@ -54,7 +51,7 @@ class RegisterView(StrEnum):
     ALL = "all"
 
 
-def register(
+def accesses(
     *,
     seen_by: User,
     view: RegisterView = RegisterView.HELD,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal import access
+from portal import access, register
 from portal.accounts import RoleName
 from portal.db import transaction
 from tests.support.builders import make_plan, make_product, make_request, make_user
@@ -16,11 +16,11 @@ def test_access_to_products_of_others_is_neither_told_nor_taken_nor_asked_about(
         None, make_product("Payroll", plans=[plan], owners=[make_user(RoleName.API_OWNER)]), plan=plan
     )
     (grant,) = access.grants_from(theirs)
-    seen, owner = {grant.id: access.mark_of_use(grant)}, make_user(RoleName.API_OWNER)
+    seen, owner = {grant.id: register.mark_of_use(grant)}, make_user(RoleName.API_OWNER)
 
     with transaction():
-        taken = access.revoke_proposed(seen, by=owner, reason="Not used.")
-        asked = access.ask_owners(seen, by=owner)
+        taken = register.revoke_proposed(seen, by=owner, reason="Not used.")
+        asked = register.ask_owners(seen, by=owner)
 
     assert taken == asked == []
     assert grant.is_live

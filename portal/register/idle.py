@@ -15,10 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import joinedload
 
-from portal.access.ending import may_revoke, revoke_access, said_why
-from portal.access.models import HELD_STATES, Grant, GrantState
-from portal.access.register import visible_to
-from portal.access.usage import ScopeUse, use_of
+from portal.access import HELD_STATES, Grant, GrantState, may_revoke, revoke_access, said_why
 from portal.accounts import User
 from portal.apps import DeveloperApp
 from portal.catalog import ApiProduct, AuthMethod
@@ -26,6 +23,8 @@ from portal.credentials import Credential
 from portal.db import db, now
 from portal.errors import Invalid, PortalError
 from portal.events import EventKind, record
+from portal.register.accesses import visible_to
+from portal.register.usage import ScopeUse, use_of
 
 MOST_PROPOSED = 100
 

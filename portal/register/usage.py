@@ -11,7 +11,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from portal.access.models import Grant
+from portal.access import Grant
 from portal.catalog import AuthMethod
 from portal.db import Base, db, now, on_sqlite, pk
 
