@@ -46,7 +46,7 @@ def foresee(
 
 def in_words(catalogue: str, found: Outlook) -> Foreseen:
     """One outlook as pages show it."""
-    return Foreseen(catalogue, found, _steps(found.steps), _in_words(found.waiting))
+    return Foreseen(catalogue, found, _steps(found.steps), waiting_in_words(found.waiting))
 
 
 def what_became_of(made: Sequence[AccessRequest]) -> str:
@@ -75,11 +75,17 @@ def said_once(steps: list[list[str]]) -> list[list[str]]:
     return steps
 
 
-def _in_words(waiting: Waiting | None) -> str:
+def waiting_in_words(waiting: Waiting | None) -> str:
     """How long it takes, and of which requests that is known."""
     if waiting is None:
         return ""
     half, most, place = _span(waiting.median), _span(waiting.p90), waiting.environment.label.lower()
+    if waiting.underway:
+        like = "the same stages" if waiting.like is Likeness.STAGES else "the stages still ahead"
+        looked_at = f"(the last {waiting.of} on this plan in {place} with {like})"
+        if half == most:
+            return f"From this stage on it usually takes up to {half} {looked_at}."
+        return f"From this stage on, half of such requests take up to {half}, nine in ten up to {most} {looked_at}."
     whose, of = {
         Likeness.STAGES: ("such requests", f" on this plan in {place} with the same stages"),
         Likeness.ENVIRONMENT: (f"the requests on this plan in {place}", ", whatever stages they had"),

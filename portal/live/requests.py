@@ -18,6 +18,7 @@ from portal.errors import Conflict, Invalid
 from portal.forms import Weighed
 from portal.live import asking
 from portal.live.asking import Given
+from portal.live.outlook import waiting_in_words
 from portal.web import (
     chosen,
     current_person,
@@ -217,6 +218,7 @@ def _show(
         steps=access.path_of(asked),
         history=access.history_of(asked),
         waits_for=access.awaited,
+        usually=waiting_in_words(access.waiting_ahead(asked)),
         grants=access.grants_from(asked),
         conditions=access.conditions_of(asked),
         **_answered(asked),
