@@ -108,6 +108,14 @@ def keep_files(given: Given, *, by: User) -> None:
     given.files.clear()
 
 
+def leave_files(given: Given, *, by: User) -> None:
+    """Take no file off the draft because of what was typed: the page may not know yet what was just handed in."""
+    before = draft_answers(by)
+    for key, value in given.raw.items():
+        if isinstance(value, list):
+            given.raw[key] = [*value, *(entry for entry in before.get(key, []) if entry not in value)]
+
+
 def keep_draft(form: FlaskForm, given: Given, *, by: User) -> None:
     """Remember everything that stands on the page; what stands elsewhere (another product's form) stays too."""
     fields = {each.name: each.data for each in form if each.name not in NOT_KEPT}

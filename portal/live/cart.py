@@ -92,6 +92,8 @@ def save_draft() -> ResponseReturnValue:
         if access.cart_count(person):  # a late answer to typing must not bring back what was just submitted
             asking.take_away(key_of(request.form.get("remove_file", "")), given, by=person)
             asking.keep_files(given, by=person)
+            if is_htmx():
+                asking.leave_files(given, by=person)
             asking.keep_draft(form, given, by=person)
             _keep_versions(person)
     if is_htmx():
@@ -149,7 +151,7 @@ def check() -> Response:
 def submit() -> ResponseReturnValue:
     """Turn the cart into access requests, and the new app that was described with them, all or nothing."""
     form, given = CartForm(), _given()
-    _keep_files(given)
+    _keep_files(form, given)
     reusable = _offer_choices(form)
     if not (form.validate() and _choices_stand(form, reusable)) or given.refused:
         return _show(form, given=given, status=422)
@@ -207,11 +209,17 @@ def _given() -> Given:
     return asking.given_by(request, access.form_of(items, request.form.get("environment", "")))
 
 
-def _keep_files(given: Given) -> None:
-    """Store what was handed in before anything can be refused: a file cannot be put back into a page by us."""
+def _keep_files(form: CartForm, given: Given) -> None:
+    """Store what was handed in before anything can be refused: a file cannot be put back into a page by us.
+
+    The draft knows them from then on, also if the person leaves the page that comes back.
+    """
     if given.files:
         with transaction():
-            asking.keep_files(given, by=current_person())
+            person = current_person()
+            asking.keep_files(given, by=person)
+            if access.cart_count(person):
+                asking.keep_draft(form, given, by=person)
 
 
 def _environment_of(items: Sequence[CartItem], wanted: str) -> str:
@@ -268,9 +276,10 @@ def _changed(message: str) -> ResponseReturnValue:
     given = _given()
     if given.is_empty and not any(request.form.get(name, "").strip() for name in TYPED):
         return done(url_for("live.cart.show"), message)
-    _keep_files(given)
+    form = CartForm()
+    _keep_files(form, given)
     flash(message, "success")
-    return _show(CartForm(), given=given)
+    return _show(form, given=given)
 
 
 def _offer_choices(form: CartForm) -> Sequence[Credential]:

@@ -205,6 +205,33 @@ def test_what_is_typed_is_kept_without_a_button(browser, person, product):
     assert here.get("/cart").field("Title")["value"] == "Typing"
 
 
+def test_a_file_that_came_with_a_refusal_is_in_the_draft(browser, person, product):
+    here = browser(person)
+    here.get("/cart").press("Submit request", **{**GOOD, "Title": "", "Design page": "", "answer-docs": file()})
+
+    again = here.get("/cart")
+
+    assert "design.md" in again.text("#answer-docs-field")
+    assert again.field("App name")["value"] == "Checkout"
+
+
+def test_typing_that_arrives_late_takes_no_file_off_the_draft(browser, person, product):
+    here = browser(person)
+    cart = here.get("/cart")
+    late = {"csrf_token": cart.field("csrf_token")["value"], "answer-title": "Typed before", "reason": "R"}
+    cart.press("Save draft", Title="Half", **{"answer-docs": file()})
+
+    here.post("/cart/draft", late, htmx=True)
+
+    again = here.get("/cart")
+    assert "design.md" in again.text("#answer-docs-field")
+    assert again.field("Title")["value"] == "Typed before"
+    gone = again.press("Remove design.md")
+    here.post("/cart/draft", late, htmx=True)
+    assert "design.md" not in gone.text("#answer-docs-field")
+    assert "design.md" not in here.get("/cart").text("#answer-docs-field")
+
+
 def test_a_draft_is_nobody_elses(browser, person, product, plan):
     other = make_user()
     fill_cart(other, product, plan=plan)
