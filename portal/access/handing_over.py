@@ -24,6 +24,7 @@ def transfer_app(app: DeveloperApp, to: User | None, *, by: User, reason: str, s
     """
     if to is None:
         raise Invalid(apps.NOBODY, field="email")
+    lock(User, to.id)  # before the app, as whoever asks for something holds themselves first
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_live:
         raise NotFound("There is no such app.")

@@ -75,14 +75,13 @@ def change_app(app: DeveloperApp, values: Mapping[str, Any], *, by: User) -> Non
 
 
 def change_owner(app: DeveloperApp, to: User, *, by: User, reason: str = "") -> None:
-    """Give a locked app to somebody else. ``access.transfer_app`` does this with all that hangs on it.
+    """Give a locked app to somebody else, locked as well. ``access.transfer_app`` does this with all that hangs on it.
 
     Its owner gives it to colleagues in the same organisation; administrators to anybody who may have apps. Raises
     NotAllowed for others, Invalid when the person cannot have it.
     """
     if not app.is_live or not (app.owner_id == by.id or by.may(Right.EDIT_USERS)):
         raise NotAllowed("Only the owner of an app and administrators can give it to somebody else.")
-    lock(User, to.id)
     _check_new_owner(app, to, by)
     before = {"owner": app.owner.email, "organisation": app.organisation.name}
     app.owner, app.organisation = to, to.organisation
