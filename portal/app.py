@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     web.register_converters(app)
     web.register_names(app)
+    web.register_drawing(app)
     web.register_observation(app)
     web.count_requests(app)
     limits.register_limits(app, settings)
@@ -67,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register_error_pages(app)
     web.register_headers(app)
     register_channels(settings)
+    access.follow_changes()
     _install_providers(settings)
     _register_context(app, settings)
     return app

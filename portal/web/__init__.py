@@ -8,6 +8,7 @@ from portal.web.access import hold_the_door, public, requires, signed_in
 from portal.web.answers import blame, done, found, is_htmx, page_url, render, seen_as
 from portal.web.converters import key_of, register_converters
 from portal.web.downloads import kept_file
+from portal.web.drawing import register_drawing
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
 from portal.web.headers import register_headers
@@ -42,6 +43,7 @@ __all__ = [
     "polled_until",
     "public",
     "register_converters",
+    "register_drawing",
     "register_error_pages",
     "register_headers",
     "register_names",

@@ -11,7 +11,7 @@ from tests.support.builders import demanding, make_app, make_plan, make_policy, 
 from tests.support.records import events_of
 
 pytestmark = pytest.mark.usefixtures("app")
-DRAWN = '{% import "macros/flow.html" as flow with context %}{{ flow.steps(steps) }}'
+DRAWN = '{% import "macros/flow.html" as flow %}{{ flow.steps(steps) }}'
 
 
 def test_what_waits_is_counted_to_a_hundred_and_says_so(browser, monkeypatch):
