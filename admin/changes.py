@@ -8,8 +8,8 @@ from flask_wtf import FlaskForm
 from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
-from portal import access, proposals
-from portal.accounts import Right, RoleName
+from portal import proposals
+from portal.accounts import Right
 from portal.db import transaction
 from portal.errors import Conflict
 from portal.proposals import ProposedChange
@@ -45,11 +45,7 @@ def confirm(change_id: int) -> ResponseReturnValue:
     """Make the change, as the second person."""
     change = _find(change_id)
     with transaction():
-        made = proposals.confirm(change, by=current_person())
-        label = made.label
-        if made.user is not None:
-            roles = {RoleName(name) for key in ("roles", "seen") for name in made.wanted.get(key, ())}
-            access.restaff_for(person=made.user, roles=roles)
+        label = proposals.confirm(change, by=current_person()).label
     return done(url_for("admin.changes.index"), f"{label}: the change is made.")
 
 

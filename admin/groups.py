@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField
 from wtforms.validators import InputRequired, Length
 
-from portal import access, accounts
+from portal import accounts
 from portal.accounts import ReviewerGroup, Right
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
@@ -83,7 +83,6 @@ def add_member(key: str) -> ResponseReturnValue:
     try:
         with transaction():
             accounts.join_group(group, person, by=current_person())
-            access.restaff_for(group=key)
     except (Conflict, Invalid) as refusal:
         form.email.errors = [*form.email.errors, refusal.message]
         return _show(_find(key), form, status=409 if isinstance(refusal, Conflict) else 422)
@@ -97,7 +96,6 @@ def remove_member(key: str, user_id: int) -> ResponseReturnValue:
     group, person = _find(key), found(accounts.find_person(user_id))
     with transaction():
         accounts.leave_group(group, person, by=current_person())
-        access.restaff_for(group=key)
     return done(_page(key), f"{person.display_name} is no longer in the group.")
 
 

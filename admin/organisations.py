@@ -9,7 +9,7 @@ from wtforms import RadioField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length
 
-from portal import access, accounts
+from portal import accounts
 from portal.accounts import Organisation, OrganisationKind, Right, User
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
@@ -110,7 +110,6 @@ def save(organisation_id: int) -> ResponseReturnValue:
             accounts.change_organisation(
                 organisation, kind=OrganisationKind(form.kind.data), sponsor=sponsor, by=current_person()
             )
-            access.restaff_for(organisation=organisation)
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(organisation_id), form=form, status=422)
@@ -129,7 +128,6 @@ def add_person(organisation_id: int) -> ResponseReturnValue:
     try:
         with transaction():
             accounts.move_to_organisation(person, organisation, by=current_person())
-            access.restaff_for(person=person)
     except Conflict as refusal:
         form.email.errors = [refusal.message]
         return _show(_find(organisation_id), person_form=form, status=409)

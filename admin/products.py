@@ -189,10 +189,7 @@ def save(product_id: int) -> ResponseReturnValue:
         return _show(product, form, status=422)
     try:
         with transaction():
-            values = form.values()
-            catalog.change_product(product, values, by=current_person(), version=form.seen_version)
-            if "owners" in values:
-                access.restaff_for(product=product)
+            catalog.change_product(product, form.values(), by=current_person(), version=form.seen_version)
     except Invalid as refusal:
         blame(form, refusal)
         return _show(find(product_id), form, status=422)

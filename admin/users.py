@@ -105,7 +105,6 @@ def save_roles(user_id: int) -> ResponseReturnValue:
             waits = proposals.change_roles(
                 person, form.chosen, by=current_person(), seen=form.were, four_eyes=four_eyes()
             )
-            access.restaff_for(person=person, roles=form.chosen ^ form.were)
     except (Conflict, NotAllowed) as refusal:
         form.form_errors = [refusal.message]
         return _show(person, roles_form=form, status=409 if isinstance(refusal, Conflict) else 403)
@@ -131,7 +130,6 @@ def deactivate(user_id: int) -> ResponseReturnValue:
         with transaction():
             access.refuse_unseen(person, form.shown.data or "")
             accounts.deactivate(person, by=current_person(), reason=form.reason.data or "")
-            access.restaff_for(person=person, roles=person.role_names)
     except Conflict as stale:
         return _leaving(_find(user_id), form, problem=stale.message, status=409)
     left = len(apps.apps_of(_find(user_id)))
@@ -148,7 +146,6 @@ def reactivate(user_id: int) -> ResponseReturnValue:
         return _show(person, reason_form=form, status=422)
     with transaction():
         accounts.reactivate(person, by=current_person(), reason=form.reason.data or "")
-        access.restaff_for(person=person, roles=person.role_names)
     return done(url_for("admin.users.show", user_id=user_id), "The account is open again.")
 
 

@@ -32,7 +32,7 @@ from portal.access.cart import (
     remove_from_cart,
     use_plan,
 )
-from portal.access.changes import restaff_for
+from portal.access.changes import follow_changes
 from portal.access.clarification import Clarification, QuestionState
 from portal.access.clock import keep_time, stages_due
 from portal.access.decide import (
@@ -322,6 +322,7 @@ __all__ = [
     "find_question",
     "find_request",
     "fingerprint",
+    "follow_changes",
     "foresee_change",
     "foresee_renewal",
     "forget_filter",
@@ -391,7 +392,6 @@ __all__ = [
     "requests_numbered",
     "requests_of",
     "restaff",
-    "restaff_for",
     "resume_access",
     "reusable_credentials",
     "reviews_named",

@@ -1,5 +1,6 @@
 """What changes around open requests: people, groups, roles, owners and sponsors, and the stages that they touch.
 
+Such a change is made in a room below, by whichever page or command; the stages follow its event (``follow_changes``).
 The databases find the stages, so that a change in an installation with ten thousand open requests does not read them
 all. The first of them are staffed anew at once; the rest by the timekeeper, each in a transaction of its own, for
 nobody should wait for so many. Nobody can answer meanwhile who may not: that is asked at each answer.
@@ -11,17 +12,56 @@ from collections.abc import Iterable
 
 from sqlalchemy import ColumnElement, Text, cast, or_, select, text
 
-from portal import schedule
+from portal import events, schedule
 from portal.access.models import AccessRequest, RequestItem, RequestStatus
 from portal.access.review import ReviewStage, StageAssignee, StageState
 from portal.access.staffing import restaff
 from portal.access.timing import SUBJECT, StageTimer
-from portal.accounts import Organisation, User
+from portal.accounts import Organisation, ReviewerGroup, User
 from portal.catalog import ApiProduct, product_owner
 from portal.db import db, now
+from portal.events import AuditEvent, EventKind
 from portal.schedule import Planned
 
 AT_ONCE = 100
+
+
+def follow_changes() -> None:
+    """Let whoever changes people, groups, organisations or owners staff the open stages anew, in that transaction."""
+    events.follow(EventKind.ROLES_CHANGED, _roles_changed)
+    events.follow(EventKind.DEACTIVATED, _came_or_went)
+    events.follow(EventKind.REACTIVATED, _came_or_went)
+    events.follow(EventKind.PERSON_CHANGED, _person_changed)
+    events.follow(EventKind.GROUP_CHANGED, _group_changed)
+    events.follow(EventKind.ORGANISATION_CHANGED, _organisation_changed)
+    events.follow(EventKind.PRODUCT_CHANGED, _product_changed)
+
+
+def _roles_changed(person: User, event: AuditEvent) -> None:
+    restaff_for(person=person, roles=set(event.before["roles"]) ^ set(event.after["roles"]))
+
+
+def _came_or_went(person: User, _event: AuditEvent) -> None:
+    restaff_for(person=person, roles=person.role_names)
+
+
+def _person_changed(person: User, event: AuditEvent) -> None:
+    if "organisation" in event.after:  # another sponsor answers for what they ask
+        restaff_for(person=person)
+
+
+def _group_changed(group: ReviewerGroup, _event: AuditEvent) -> None:
+    restaff_for(group=group.key)
+
+
+def _organisation_changed(organisation: Organisation, event: AuditEvent) -> None:
+    if event.before:  # a new one has nobody who could have asked for anything
+        restaff_for(organisation=organisation)
+
+
+def _product_changed(product: ApiProduct, event: AuditEvent) -> None:
+    if "owners" in event.after:
+        restaff_for(product=product)
 
 
 def restaff_for(

@@ -46,16 +46,16 @@ def add_group(key: str, *, name: str, description: str = "", by: User | None) ->
 
 
 def set_members(group: ReviewerGroup, people: Iterable[User], *, by: User | None) -> None:
-    """Make exactly these people the members; who cannot open the Admin Portal yet becomes a reviewer as well.
-
-    The caller staffs the open stages of the group anew (``access.restaff``).
-    """
+    """Make exactly these people the members; who cannot open the Admin Portal yet becomes a reviewer as well."""
     locked = lock(ReviewerGroup, group.id)
     if locked is None:
         raise NotFound("There is no such group.")
     before, wanted = {p.email for p in locked.members}, {p.id: p for p in people}
     touched = [*locked.members, *wanted.values()]
     locked.members = [wanted[key] for key in sorted(wanted)]
+    db.session.flush()
+    for person in touched:
+        db.session.expire(person, ["groups"])
     for person in locked.members:
         if person.active and not person.may(Right.DECIDE_REQUESTS):
             had = person.role_names
@@ -69,9 +69,6 @@ def set_members(group: ReviewerGroup, people: Iterable[User], *, by: User | None
                 before={"roles": had},
                 after=after,
             )
-    db.session.flush()
-    for person in touched:
-        db.session.expire(person, ["groups"])
     after_names = {p.email for p in locked.members}
     if before != after_names:
         changed = {"members": sorted(after_names)}

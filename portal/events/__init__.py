@@ -17,6 +17,7 @@ from portal.events.audit import (
 )
 from portal.events.channel import Channel, Draft, Failed, channel_named, register, registered
 from portal.events.deadletters import replay, replay_all, set_aside_waiting
+from portal.events.following import follow
 from portal.events.kinds import EventKind
 from portal.events.models import AuditEvent, MessageState, OutboxMessage
 from portal.events.outbox import (
@@ -55,6 +56,7 @@ __all__ = [
     "fail",
     "find_event",
     "find_message",
+    "follow",
     "forget_content",
     "forget_leases",
     "last_event",

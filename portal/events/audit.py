@@ -13,6 +13,7 @@ from sqlalchemy import or_, select
 
 from portal.db import db
 from portal.events.channel import registered
+from portal.events.following import followers_of
 from portal.events.kinds import EventKind
 from portal.events.models import AuditEvent
 from portal.events.outbox import enqueue_all
@@ -60,7 +61,8 @@ def record(
     """Write what happened, and one outbox message for each target of each channel, in the caller's transaction.
 
     ``subject`` is a stored object; its ``__tablename__``, ``id`` and ``label`` name it in the record. ``by`` is None
-    when Portico itself acted (a plan that approves by itself, a clock).
+    when Portico itself acted (a plan that approves by itself, a clock). What follows in rooms above (``follow``) comes
+    last, so the change itself has to be made before it is recorded.
     """
     if subject.id is None:
         db.session.flush()
@@ -84,6 +86,8 @@ def record(
     if drafts:
         db.session.flush()
         enqueue_all(drafts, event=event)
+    for follower in followers_of(kind):
+        follower(subject, event)
     return event
 
 

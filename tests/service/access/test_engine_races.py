@@ -197,8 +197,7 @@ def test_a_stand_in_against_being_deactivated_answers_before_or_not_at_all(seen)
             if number:
                 with transaction():
                     gone = person_of(deputy_id)
-                    accounts.deactivate(gone, by=person_of(admin_id))
-                    return access.restaff_for(person=gone)
+                    return accounts.deactivate(gone, by=person_of(admin_id))
             return do(access.approve, asked, deputy_id)
 
         results = race(2, act)
@@ -226,8 +225,7 @@ def test_delegating_against_being_deactivated_leaves_no_vote_of_somebody_who_has
             with transaction():
                 if number:
                     gone = person_of(owner_id)
-                    accounts.deactivate(gone, by=person_of(admin_id))
-                    return access.restaff_for(person=gone)
+                    return accounts.deactivate(gone, by=person_of(admin_id))
                 begins, ends = now() - timedelta(minutes=1), now() + timedelta(days=3)
                 return access.delegate(person_of(deputy_id), by=person_of(owner_id), starts_at=begins, ends_at=ends)
 
@@ -288,8 +286,7 @@ def test_staffing_anew_against_deciding_asks_nobody_for_what_is_decided(board, s
                 with transaction():
                     group = db.session.get(accounts.ReviewerGroup, group_id)
                     members = [*board, new_id] if turn % 2 == 0 else board
-                    accounts.set_members(group, [person_of(key) for key in members], by=None)
-                    return access.restaff_for(group="board")
+                    return accounts.set_members(group, [person_of(key) for key in members], by=None)
             return do(access.approve, asked, board[1])
 
         assert only_refusals(race(2, act)) == []

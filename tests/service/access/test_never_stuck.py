@@ -9,7 +9,7 @@ from portal import access, accounts
 from portal.access import AccessRequest, ReviewStage, StageState
 from portal.accounts import RoleName, User
 from portal.db import db, transaction
-from portal.events import AuditEvent, EventKind, OutboxMessage
+from portal.events import AuditEvent, EventKind, OutboxMessage, record
 from tests.support.builders import make_group, make_plan, make_product, make_request, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -19,8 +19,9 @@ BY_GROUP = [{"kind": "group", "key": "legal"}, {"kind": "group", "key": "archite
 
 def close_account(person: User) -> None:
     with transaction():
-        db.session.get(User, person.id).active = False
-        access.restaff_for(person=person, roles=person.role_names)
+        person = db.session.get(User, person.id)
+        person.active = False
+        record(EventKind.DEACTIVATED, subject=person, by=None)
 
 
 def turn(request: AccessRequest) -> access.Turn:
@@ -81,9 +82,9 @@ def test_without_anybody_an_alarm_is_raised_once_and_ends_when_somebody_comes():
         db.session.query(AuditEvent).filter_by(kind=EventKind.STAGE_UNSTAFFED, subject_id=alarm.stage.id).count() == 1
     )
 
-    admin = make_user(RoleName.ADMINISTRATOR)
+    admin = make_user()
     with transaction():
-        access.restaff_for(roles=["administrator"])
+        accounts.change_roles(db.session.get(User, admin.id), [RoleName.ADMINISTRATOR], by=owner)
     assert turn(request).person == admin
     assert access.count_alarms() == 0
 
@@ -133,7 +134,6 @@ def test_a_group_without_members_among_several_is_named_when_nobody_else_can_fil
     architect = make_user()
     with transaction():
         accounts.set_members(architects, [db.session.get(User, architect.id)], by=None)
-        access.restaff_for(group="architects")
     assert turn(request).alarm == ""
     for person in (lawyers[0], architect):
         with transaction():
@@ -151,7 +151,6 @@ def test_an_open_stage_whose_group_loses_its_last_member_is_an_alarm():
 
     with transaction():
         accounts.set_members(architects, [], by=None)
-        access.restaff_for(group="architects")
 
     assert "group architects" in turn(request).alarm
     assert access.count_alarms() == 1

@@ -119,7 +119,6 @@ def test_C34_joining_a_group_lets_a_person_answer_open_stages_at_once():
 
     with transaction():
         accounts.set_members(group, [second], by=None)
-        access.restaff_for(group="legal")
 
     assert access.may_decide(request, second)
     assert not access.may_decide(request, first)

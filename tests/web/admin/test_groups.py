@@ -217,7 +217,6 @@ def test_the_dashboard_shows_administrators_and_auditors_what_is_stuck(browser):
     assert "stuck" not in browser(auditor).get("/admin/").text()
     with transaction():
         accounts.deactivate(db.session.get(User, owner.id), by=None, reason="Left.")
-        access.restaff_for(person=owner, roles=["api_owner"])
 
     page = browser(auditor).get("/admin/")
 

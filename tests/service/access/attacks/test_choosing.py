@@ -50,7 +50,6 @@ def test_whoever_stood_in_for_a_group_without_people_goes_when_it_has_some_again
         access.claim(request, by=administrator, stage_id=legal.id)
     with transaction():
         accounts.set_members(group, [counsel], by=None)
-        access.restaff_for(group="legal")
 
     assert [assignee.user for assignee in legal.active_assignees] == [counsel]
     assert legal.claimed_by is None
@@ -82,7 +81,6 @@ def test_who_comes_back_is_asked_again_as_the_member_of_a_group_that_they_are(bo
 
     with transaction():
         accounts.reactivate(board[0], by=administrator)
-        access.restaff_for(person=board[0])
 
     assert access.may_decide(request, board[0])
     assert access.count_waiting_for(board[0]) == 1

@@ -52,7 +52,6 @@ def test_C29_who_left_the_group_without_an_answer_sees_its_requests_no_more(boar
     group = accounts.find_group("board")
     with transaction():
         accounts.set_members(group, board[1:], by=None)
-        access.restaff_for(group="board")
 
     assert next(a for a in request.stages[0].assignees if a.user == board[0]).state is AssigneeState.INELIGIBLE
     assert sees(board[0], request) == (False, False)
@@ -65,7 +64,6 @@ def test_C29_who_is_no_api_owner_any_more_sees_their_products_requests_no_more()
     assert sees(owner, request) == (True, True)
     with transaction():
         accounts.change_roles(owner, [RoleName.REVIEWER], by=administrator)
-        access.restaff_for(person=owner)
 
     assert sees(owner, request) == (False, False)
 

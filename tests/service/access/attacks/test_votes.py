@@ -97,7 +97,6 @@ def test_C129_whoever_joins_a_second_group_can_fill_a_seat_of_it():
     request = make_request()
     with transaction():
         accounts.set_members(data, [both], by=None)
-        access.restaff_for(group="data")
 
     approve(request, both)
     approve(request, risk)
@@ -116,7 +115,6 @@ def test_mode_all_counts_the_yes_that_somebody_gave_for_another():
     approve(request, deputy)
     with transaction():
         accounts.set_members(group, [*group.members, deputy], by=None)
-        access.restaff_for(group="board")
 
     assert access.count_waiting_for(deputy) == 0
     approve(request, present)
