@@ -84,14 +84,15 @@ class User(Base, UserMixin):
     name: Mapped[str] = mapped_column(String(120), default="")
     password: Mapped[str | None] = mapped_column(String(255))
     active: Mapped[bool] = mapped_column(default=True)
-    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True)
+    # Not unique, as it could be: changing a unique column waits on PostgreSQL for all who just referred to the person.
+    fs_uniquifier: Mapped[str] = mapped_column(String(64), index=True)
     confirmed_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(default=now)
     last_sign_in_at: Mapped[datetime | None]
     reset_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
     reset_asked_at: Mapped[datetime | None]
     new_email: Mapped[str | None] = mapped_column(String(254))
-    new_email_token_hash: Mapped[str | None] = mapped_column(String(64), unique=True, index=True)
+    new_email_token_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     new_email_asked_at: Mapped[datetime | None]
     organisation_id: Mapped[int] = mapped_column(ForeignKey("organisation.id"), index=True)
 
