@@ -128,10 +128,15 @@ class ReviewStage(Base):
         return f"{self.request.number}, {self.what_it_gives}"
 
     @property
+    def is_task(self) -> bool:
+        """Whether this is work to be done, not a yes or no."""
+        return self.kind is StageKind.TASK
+
+    @property
     def what_it_gives(self) -> str:
         """What the request gets here, in the middle of a sentence: "security approval", "IT delivery"."""
         name = self.name if self.name[:2].isupper() else self.name[:1].lower() + self.name[1:]
-        return name if self.kind is StageKind.TASK or name.endswith(" review") else f"{name} approval"
+        return name if self.is_task or name.endswith(" review") else f"{name} approval"
 
     @property
     def active_assignees(self) -> list[StageAssignee]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from portal.access import quorum
 from portal.access.models import AccessRequest
-from portal.access.review import AssigneeState, Review, ReviewStage, StageAssignee, StageKind, StageState, Verdict
+from portal.access.review import AssigneeState, Review, ReviewStage, StageAssignee, StageState, Verdict
 from portal.policies import BY_HAND
 
 _SAID = {Verdict.APPROVE: "approved", Verdict.REJECT: "rejected"}
@@ -54,7 +54,7 @@ class Standing:
     @property
     def is_task(self) -> bool:
         """Whether this is work to be done, not a yes or no."""
-        return self.stage.kind is StageKind.TASK
+        return self.stage.is_task
 
     @property
     def status(self) -> str:

@@ -110,7 +110,11 @@ class Composer:
             "organisation": request.requester.organisation.name,
             "terms": _terms(request),
             "reason": request.reason,
+            "environment": request.environment.label,
             "stage": stage.name,
+            "due": told(stage.due_at),
+            "approval": "" if stage.is_task else "yes",
+            "task": "yes" if stage.is_task else "",
             "because": because,
             "link": self._review_link(request),
         }

@@ -6,6 +6,7 @@ from portal import access
 from portal.accounts import RoleName
 from portal.db import db, transaction
 from portal.events import OutboxMessage
+from portal.mail.lateness import told
 from portal.mail.texts import LONGEST_WRITTEN_NOTICE, notice_in
 from portal.policies import stage_templates
 from tests.support.builders import (
@@ -113,3 +114,23 @@ def test_C40_a_sound_text_is_saved_and_shown_again(browser):
     assert stage_templates()["security"].notice == "Mind {{ products }}.\nAnd {{ plan }}."
     assert saved.text("[name=notice]") == "Mind {{ products }}. And {{ plan }}."
     assert "organisation" in saved.text("#naming")
+
+
+def test_the_mail_about_a_task_asks_for_work_and_says_by_when():
+    admin = make_user()
+    make_stage("it", "Hands", kind="task", checklist=["Open the gate"])
+    make_group("it", admin)
+    make_policy(demanding("owner", "it"), order=[["owner", "it"]])
+    plan, person = make_plan(), make_user()
+    product = make_product("Payments", plans=[plan], owners=[make_user(RoleName.API_OWNER)])
+    request = make_request(person, product, plan=plan, app=make_app(person), reason="Soon.")
+
+    work = next(mail.payload["text"] for mail in mails() if mail.recipient == admin.email)
+    due = next(stage.due_at for stage in request.stages if stage.key == "it")
+    assert due is not None
+    assert "it is your turn to do what it needs" in work
+    assert "tick it and mark it as done" in work
+    assert "Environment:   Test" in work
+    assert "Your part:     Hands" in work
+    assert f"Due:           {told(due)}" in work
+    assert not any("checklist" in mail.payload["text"] for mail in mails() if mail.recipient != admin.email)

@@ -18,6 +18,7 @@ from portal.db import db, now, transaction
 from portal.events import OutboxMessage
 from portal.mail import KINDS, MailTemplate, Texts
 from portal.mail.language import BadText, clean, read, write
+from portal.mail.lateness import told
 from tests.support.builders import fill_cart, make_app, make_plan, make_product, make_request, make_user
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -68,7 +69,7 @@ def test_t60_a_new_request_reaches_the_owner_with_everything_needed_to_decide(as
     message = the_mail("submitted")
 
     assert message.recipient == "ada@portico.example"
-    golden(message, number=asked.number)
+    golden(message, number=asked.number, due=told(asked.stages[0].due_at))
     for needed in (
         "Grace Hopper",
         "grace@acme.example",
