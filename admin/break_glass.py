@@ -14,7 +14,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 
 from admin.fields import EditForm, Lines, WholeNumber
 from portal import access, accounts, catalog, events
-from portal.access import MOST_EMERGENCY_MINUTES, BreakGlassBar, Envelope
+from portal.access import MOST_EMERGENCY_MINUTES, BreakGlassBar, Envelope, EnvelopeTerms
 from portal.accounts import Right, User
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import transaction
@@ -40,6 +40,7 @@ class EnvelopeForm(EditForm):
 
     def __init__(self, product: ApiProduct, *args: Any, present: Plan | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.product = product
         plans = {offer.plan.id: offer.plan for offer in catalog.offers_of(product)}
         self.plans = plans | ({present.id: present} if present is not None else {})
         self.plan.choices = [SelectChoice(plan.id, plan.display_name) for plan in self.plans.values()]
@@ -65,16 +66,17 @@ class EnvelopeForm(EditForm):
             raise ValidationError(f"They have no apps, since they are not consumers: {', '.join(apart)}.")
 
     @property
-    def values(self) -> dict[str, Any]:
+    def terms(self) -> EnvelopeTerms:
         """What is in the fields, as the room takes it."""
-        return {
-            "name": self.name.data or "",
-            "plan": self.plans[self.plan.data],
-            "environment": Environment(self.environment.data),
-            "scopes": self.scopes.data or [],
-            "most_minutes": self.most_minutes.data or 0,
-            "people": self.named,
-        }
+        return EnvelopeTerms(
+            name=self.name.data or "",
+            product=self.product,
+            plan=self.plans[self.plan.data],
+            environment=Environment(self.environment.data),
+            scopes=self.scopes.data or [],
+            most_minutes=self.most_minutes.data or 0,
+            people=self.named,
+        )
 
 
 class LiftForm(FlaskForm):
@@ -121,7 +123,7 @@ def create() -> ResponseReturnValue:
         return _new(product, form, status=422)
     try:
         with transaction():
-            envelope = access.set_envelope(by=current_person(), product=product, **form.values)
+            envelope = access.set_envelope(form.terms, by=current_person())
     except Invalid as refusal:
         blame(form, refusal)
         return _new(_find_product(product.id), form, status=422)
@@ -146,13 +148,7 @@ def save(envelope_id: int) -> ResponseReturnValue:
         return _show(envelope, form, status=422)
     try:
         with transaction():
-            access.set_envelope(
-                by=current_person(),
-                product=envelope.product,
-                envelope=envelope,
-                version=form.seen_version,
-                **form.values,
-            )
+            access.change_envelope(envelope, form.terms, by=current_person(), version=form.seen_version)
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(envelope_id), form, status=422)

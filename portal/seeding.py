@@ -194,12 +194,14 @@ def _load_envelopes(entries: list[dict[str, Any]]) -> None:
             plan = next((plan for plan in catalog.plans() if plan.slug == entry["plan"]), None)
             if entry["name"] not in known and product is not None and plan is not None and product.is_requestable:
                 access.set_envelope(
+                    access.EnvelopeTerms(
+                        name=entry["name"],
+                        product=product,
+                        plan=plan,
+                        environment=Environment(entry["environment"]),
+                        scopes=entry["scopes"],
+                        most_minutes=entry["most_minutes"],
+                        people=[_person(email) for email in entry["people"]],
+                    ),
                     by=_person(entry["set_by"]),
-                    name=entry["name"],
-                    product=product,
-                    plan=plan,
-                    environment=Environment(entry["environment"]),
-                    scopes=entry["scopes"],
-                    most_minutes=entry["most_minutes"],
-                    people=[_person(email) for email in entry["people"]],
                 )

@@ -1,23 +1,16 @@
 """The ask and the answer: carts, access requests, their review, and the grants that come of them."""
 
 from portal.access.break_glass import (
-    MOST_EMERGENCY_MINUTES,
     BreakGlassBar,
-    Envelope,
     bar_of,
     bars,
     break_glass,
-    close_envelope,
     debt_of,
     emergencies,
     emergency_credentials,
-    envelopes,
-    envelopes_for,
     find_bar,
-    find_envelope,
     lift_bar,
     people_told,
-    set_envelope,
 )
 from portal.access.by_program import Order, ask_for, end_request, look_up
 from portal.access.cart import (
@@ -73,6 +66,17 @@ from portal.access.ending import (
     said_why,
 )
 from portal.access.entitlement import Entitlement, Opening, entitlement_for, entitlement_of_key, find_entitlement
+from portal.access.envelopes import (
+    MOST_EMERGENCY_MINUTES,
+    Envelope,
+    EnvelopeTerms,
+    change_envelope,
+    close_envelope,
+    envelopes,
+    envelopes_for,
+    find_envelope,
+    set_envelope,
+)
 from portal.access.filters import (
     filters_of,
     find_filter,
@@ -229,6 +233,7 @@ __all__ = [
     "Entitlement",
     "Entry",
     "Envelope",
+    "EnvelopeTerms",
     "Grant",
     "GrantState",
     "Impact",
@@ -279,6 +284,7 @@ __all__ = [
     "break_glass",
     "cart_count",
     "cart_of",
+    "change_envelope",
     "changing",
     "claim",
     "close_envelope",

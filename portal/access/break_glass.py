@@ -8,16 +8,14 @@ refused, or not paid in time, ends the access and bars that person from doing it
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Column as TableColumn
-from sqlalchemy import ForeignKey, String, Table, Text, UniqueConstraint, literal_column, select
+from sqlalchemy import ForeignKey, Text, UniqueConstraint, literal_column, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, selectinload
-from sqlalchemy.orm.attributes import flag_modified
+from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
+from portal.access.envelopes import Envelope
 from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind, RequestStatus
 from portal.access.provisioning import provision
 from portal.access.queries import requests_with_ids
@@ -27,13 +25,12 @@ from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import Right, RoleName, User, people_with_role
 from portal.apps import DeveloperApp
-from portal.catalog import ApiProduct, Environment, Plan, PlanState
-from portal.db import Base, db, key, lock, now, pk, words
+from portal.catalog import PlanState
+from portal.db import Base, db, lock, now, pk
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
 from portal.events import EventKind, record
 from portal.policies import StageTemplate
 
-MOST_EMERGENCY_MINUTES = 240
 DEBT = StageTemplate.from_json(
     {
         "key": "break_glass_review",
@@ -46,43 +43,6 @@ DEBT = StageTemplate.from_json(
         "may_be_added": False,
     }
 )
-
-envelope_person = Table(
-    "break_glass_person",
-    Base.metadata,
-    TableColumn("envelope_id", key, ForeignKey("break_glass_envelope.id", ondelete="CASCADE"), primary_key=True),
-    TableColumn("user_id", key, ForeignKey("portal_user.id"), primary_key=True, index=True),
-)
-
-
-class Envelope(Base):
-    """What may be had in an emergency, by whom, and for how long at most."""
-
-    __tablename__ = "break_glass_envelope"
-
-    id: Mapped[pk]
-    name: Mapped[str] = mapped_column(String(120))
-    product_id: Mapped[int] = mapped_column(ForeignKey("api_product.id"), index=True)
-    plan_id: Mapped[int] = mapped_column(ForeignKey("plan.id"))
-    environment: Mapped[Environment] = mapped_column(words(Environment), default=Environment.PROD)
-    scopes: Mapped[list[str]] = mapped_column(default=list)
-    most_minutes: Mapped[int] = mapped_column(default=60)
-    is_open: Mapped[bool] = mapped_column(default=True)
-    created_by_id: Mapped[int] = mapped_column(ForeignKey("portal_user.id"))
-    created_at: Mapped[datetime] = mapped_column(default=now)
-    version: Mapped[int] = mapped_column(default=1)
-
-    product: Mapped[ApiProduct] = relationship()
-    plan: Mapped[Plan] = relationship()
-    created_by: Mapped[User] = relationship(foreign_keys=[created_by_id])
-    people: Mapped[list[User]] = relationship(secondary=envelope_person, order_by=User.id)
-
-    __mapper_args__ = {"version_id_col": version}
-
-    @property
-    def label(self) -> str:
-        """The name by which records call this envelope."""
-        return self.name
 
 
 class BreakGlassBar(Base):
@@ -105,68 +65,6 @@ class BreakGlassBar(Base):
     def label(self) -> str:
         """How records call this bar."""
         return self.user.email
-
-
-def set_envelope(
-    *,
-    by: User,
-    name: str,
-    product: ApiProduct,
-    plan: Plan,
-    scopes: Iterable[str],
-    most_minutes: int,
-    people: Iterable[User],
-    environment: Environment = Environment.PROD,
-    envelope: Envelope | None = None,
-    version: int | None = None,
-) -> Envelope:
-    """Say what may be had in an emergency; changes ``envelope`` when one is given. Raises Invalid naming the field.
-
-    Raises Conflict when the envelope is closed, or is no longer the ``version`` that was on the screen.
-    """
-    if not by.may(Right.EDIT_POLICIES):
-        raise NotAllowed("You may not set what can be had in an emergency.")
-    if envelope is not None:
-        envelope = _locked_as_seen(envelope, version)
-    wanted, named = list(scopes), list(people)
-    if not name.strip():
-        raise Invalid("Give it a name.", field="name")
-    if not product.is_requestable:
-        raise Invalid(f"{product.name} cannot be requested.", field="product")
-    if unknown := set(wanted) - set(plan.scopes_for(product)):
-        raise Invalid(f"{', '.join(sorted(unknown))} is not open on {plan.display_name}.", field="scopes")
-    if not 1 <= most_minutes <= MOST_EMERGENCY_MINUTES:
-        raise Invalid(f"Choose between 1 and {MOST_EMERGENCY_MINUTES} minutes.", field="most_minutes")
-    if by.id in {person.id for person in named}:
-        raise Invalid("Nobody sets an envelope for themselves. Another administrator can.", field="people")
-    values: dict[str, Any] = {
-        "name": name.strip()[:120],
-        "product": product,
-        "plan": plan,
-        "environment": environment,
-        "scopes": wanted or plan.scopes_for(product),
-        "most_minutes": most_minutes,
-        "people": named,
-    }
-    before = _told(envelope) if envelope is not None else None
-    made = envelope or Envelope(created_by=by)
-    for field, value in values.items():
-        setattr(made, field, value)
-    flag_modified(made, "name")  # who is named stands in another table; the version counts for that too
-    db.session.add(made)
-    record(EventKind.ENVELOPE_SET, subject=made, by=by, before=before, after=_told(made))
-    return made
-
-
-def close_envelope(envelope: Envelope, *, by: User) -> None:
-    """Let nobody use it any more; what is under way goes on to its end."""
-    if not by.may(Right.EDIT_POLICIES):
-        raise NotAllowed("You may not change what can be had in an emergency.")
-    locked = lock(Envelope, envelope.id)
-    if locked is None or not locked.is_open:
-        raise Conflict("This envelope is closed already.")
-    locked.is_open = False
-    record(EventKind.ENVELOPE_CLOSED, subject=locked, by=by)
 
 
 def break_glass(
@@ -244,23 +142,6 @@ def lift_bar(bar: BreakGlassBar, *, by: User, reason: str) -> None:
     record(EventKind.BAR_LIFTED, subject=locked, by=by, reason=reason.strip())
 
 
-def envelopes() -> Sequence[Envelope]:
-    """All envelopes, the open ones first."""
-    query = select(Envelope).options(joinedload(Envelope.product), selectinload(Envelope.people))
-    return db.session.scalars(query.order_by(Envelope.is_open.desc(), Envelope.name)).unique().all()
-
-
-def envelopes_for(person: User) -> Sequence[Envelope]:
-    """What this person may have in an emergency."""
-    query = select(Envelope).join(envelope_person).where(envelope_person.c.user_id == person.id, Envelope.is_open)
-    return db.session.scalars(query.options(joinedload(Envelope.product)).order_by(Envelope.name)).unique().all()
-
-
-def find_envelope(envelope_id: int) -> Envelope | None:
-    """The envelope with this key."""
-    return db.session.get(Envelope, envelope_id)
-
-
 def find_bar(bar_id: int) -> BreakGlassBar | None:
     """The bar with this key."""
     return db.session.get(BreakGlassBar, bar_id)
@@ -310,28 +191,6 @@ def debt_of(person: User) -> AccessRequest | None:
         AccessRequest.status == RequestStatus.PENDING,
     )
     return db.session.scalars(query.limit(1)).first()
-
-
-def _locked_as_seen(envelope: Envelope, version: int | None) -> Envelope:
-    locked = lock(Envelope, envelope.id)
-    if locked is None or not locked.is_open:
-        raise Conflict("This envelope is closed. Set up another one.")
-    if version is not None and locked.version != version:
-        raise Conflict("Somebody else has changed this envelope since you opened it.")
-    return locked
-
-
-def _told(envelope: Envelope) -> dict[str, Any]:
-    """What the record says of an envelope."""
-    return {
-        "name": envelope.name,
-        "product": envelope.product.name,
-        "plan": envelope.plan.display_name,
-        "environment": envelope.environment,
-        "scopes": envelope.scopes,
-        "minutes": envelope.most_minutes,
-        "people": [person.email for person in envelope.people],
-    }
 
 
 def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: str) -> None:

@@ -1,5 +1,6 @@
 """Emergency access: at once, within its envelope, loudly, and with a debt that closes it if unpaid."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,13 +38,15 @@ def envelope(reviewer, engineer):
     administrator = make_user(RoleName.ADMINISTRATOR)
     with transaction():
         return access.set_envelope(
+            access.EnvelopeTerms(
+                name="Payments at night",
+                product=product,
+                plan=plan,
+                scopes=product.scope_names[:1],
+                most_minutes=60,
+                people=[engineer],
+            ),
             by=administrator,
-            name="Payments at night",
-            product=product,
-            plan=plan,
-            scopes=product.scope_names[:1],
-            most_minutes=60,
-            people=[engineer],
         )
 
 
@@ -124,14 +127,7 @@ def test_one_debt_at_a_time_and_it_cannot_be_withdrawn_or_reworded(envelope, eng
 
 def test_an_envelope_keeps_within_bounds_and_nobody_sets_one_for_themselves(envelope):
     administrator = envelope.created_by
-    given = {
-        "name": "More",
-        "product": envelope.product,
-        "plan": envelope.plan,
-        "scopes": envelope.scopes,
-        "most_minutes": 60,
-        "people": envelope.people,
-    }
+    given = access.EnvelopeTerms("More", envelope.product, envelope.plan, envelope.scopes, 60, envelope.people)
     for change, field in [
         ({"most_minutes": 241}, "most_minutes"),
         ({"scopes": ["everything"]}, "scopes"),
@@ -139,11 +135,11 @@ def test_an_envelope_keeps_within_bounds_and_nobody_sets_one_for_themselves(enve
         ({"name": ""}, "name"),
     ]:
         with pytest.raises(Invalid) as refusal, transaction():
-            access.set_envelope(by=administrator, **{**given, **change})
+            access.set_envelope(replace(given, **change), by=administrator)
         assert refusal.value.field == field
     owner = make_user(RoleName.API_OWNER)
     with pytest.raises(NotAllowed), transaction():
-        access.set_envelope(by=owner, **given)
+        access.set_envelope(given, by=owner)
 
 
 def test_ten_at_once_break_the_glass_once(envelope, engineer):

@@ -56,13 +56,15 @@ def envelopes():
         product = make_product(plans=[plan], owners=[make_user(RoleName.API_OWNER)])
         with transaction():
             envelope = access.set_envelope(
+                access.EnvelopeTerms(
+                    name="Night",
+                    product=product,
+                    plan=plan,
+                    scopes=product.scope_names,
+                    most_minutes=60,
+                    people=[person_of(engineer.id)],
+                ),
                 by=person_of(admin.id),
-                name="Night",
-                product=product,
-                plan=plan,
-                scopes=product.scope_names,
-                most_minutes=60,
-                people=[person_of(engineer.id)],
             )
         made.append(envelope.id)
     return made, engineer.id, reviewer.id, admin.id

@@ -19,13 +19,15 @@ def test_it_says_in_the_emergency_itself_that_somebody_has_to_set_it_up_anew(par
     app, administrator = make_app(engineer), make_user(RoleName.ADMINISTRATOR)
     with transaction():
         envelope = access.set_envelope(
+            access.EnvelopeTerms(
+                name="At night",
+                product=product,
+                plan=plan,
+                scopes=product.scope_names[:1],
+                most_minutes=60,
+                people=[engineer],
+            ),
             by=administrator,
-            name="At night",
-            product=product,
-            plan=plan,
-            scopes=product.scope_names[:1],
-            most_minutes=60,
-            people=[engineer],
         )
     with transaction():
         getattr(envelope, part).state = state

@@ -124,13 +124,15 @@ def make_world() -> None:
             )
         admin = db.session.get(User, admin.id)
         access.set_envelope(
+            access.EnvelopeTerms(
+                name="Night",
+                product=db.session.get(ApiProduct, second.id),
+                plan=db.session.get(Plan, plan.id),
+                scopes=[],
+                most_minutes=240,
+                people=[db.session.get(User, asker.id)],
+            ),
             by=admin,
-            name="Night",
-            product=db.session.get(ApiProduct, second.id),
-            plan=db.session.get(Plan, plan.id),
-            scopes=[],
-            most_minutes=240,
-            people=[db.session.get(User, asker.id)],
         )
         next(
             iter(db.session.scalars(select(PolicyVersion).where(PolicyVersion.number == 2)))

@@ -46,13 +46,15 @@ def asked(administrator, reviewer) -> AccessRequest:
     app = make_app(grace, "Route <planner>")
     with transaction():
         envelope = access.set_envelope(
+            access.EnvelopeTerms(
+                name="Payments at night",
+                product=product,
+                plan=plan,
+                scopes=["payments:read"],
+                most_minutes=60,
+                people=[grace],
+            ),
             by=administrator,
-            name="Payments at night",
-            product=product,
-            plan=plan,
-            scopes=["payments:read"],
-            most_minutes=60,
-            people=[grace],
         )
     with transaction():
         return access.break_glass(

@@ -47,13 +47,15 @@ def envelope(product, engineer, reviewer):
     setter = make_user(RoleName.ADMINISTRATOR)
     with transaction():
         return access.set_envelope(
+            access.EnvelopeTerms(
+                name="Payments at night",
+                product=product,
+                plan=offers_of(product)[0].plan,
+                scopes=product.scope_names[:1],
+                most_minutes=60,
+                people=[engineer],
+            ),
             by=setter,
-            name="Payments at night",
-            product=product,
-            plan=offers_of(product)[0].plan,
-            scopes=product.scope_names[:1],
-            most_minutes=60,
-            people=[engineer],
         )
 
 
@@ -275,13 +277,15 @@ def test_nobody_lifts_their_own_bar(browser, product, reviewer):
     both, other = make_user(RoleName.ADMINISTRATOR, RoleName.CONSUMER), make_user(RoleName.ADMINISTRATOR)
     with transaction():
         envelope = access.set_envelope(
+            access.EnvelopeTerms(
+                name="Own",
+                product=product,
+                plan=offers_of(product)[0].plan,
+                scopes=product.scope_names,
+                most_minutes=5,
+                people=[both],
+            ),
             by=other,
-            name="Own",
-            product=product,
-            plan=offers_of(product)[0].plan,
-            scopes=product.scope_names,
-            most_minutes=5,
-            people=[both],
         )
     app = make_app(both)
     with transaction():

@@ -38,13 +38,15 @@ def envelope(reviewer, owner, engineer):
     administrator = make_user(RoleName.ADMINISTRATOR, email="samir@portico.example")
     with transaction():
         return access.set_envelope(
+            access.EnvelopeTerms(
+                name="Payments at night",
+                product=product,
+                plan=plan,
+                scopes=product.scope_names[:1],
+                most_minutes=60,
+                people=[engineer],
+            ),
             by=administrator,
-            name="Payments at night",
-            product=product,
-            plan=plan,
-            scopes=product.scope_names[:1],
-            most_minutes=60,
-            people=[engineer],
         )
 
 

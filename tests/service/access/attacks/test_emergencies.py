@@ -23,10 +23,8 @@ def emergency():
     plan, engineer = make_plan(), make_user()
     product = make_product(plans=[plan], owners=[make_user(RoleName.API_OWNER)])
     with transaction():
-        envelope = access.set_envelope(
-            by=make_user_in_transaction(), name="Night", product=product, plan=plan,
-            scopes=product.scope_names, most_minutes=60, people=[engineer],
-        )  # fmt: skip
+        terms = access.EnvelopeTerms("Night", product, plan, product.scope_names, most_minutes=60, people=[engineer])
+        envelope = access.set_envelope(terms, by=make_user_in_transaction())
     app = make_app(engineer)
     with transaction():
         return access.break_glass(envelope, app, by=engineer, reason="Down.", minutes=30, step_up="password")
