@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -15,7 +16,7 @@ from wtforms.validators import Length
 
 from admin import request_page as page
 from portal import access, forms
-from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, RequestStatus, ReviewStage
+from portal.access import MOST_AT_ONCE, AccessRequest, Outcome, QueueFilters, RequestStatus, ReviewStage
 from portal.accounts import Right, User
 from portal.db import now, transaction
 from portal.errors import Invalid
@@ -37,7 +38,8 @@ bp = Blueprint("access_requests", __name__)
 PAGE_SIZE = 50
 ALL = "all"
 IN_TIME = "in_time"  # in the address of a page that is past those which are late
-FILTERS = ("q", "mine", "stage", "overdue")
+FILTERS = ("q", "mine", "stage", "overdue", "older")
+AGES = {"2": "More than 2 days", "7": "More than 7 days", "30": "More than 30 days"}
 SAVED = ("status", *FILTERS)
 TABS = {
     "Pending": RequestStatus.PENDING.value,
@@ -148,7 +150,9 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
     person, wanted = current_person(), chosen("status", {ALL, *RequestStatus}, default=RequestStatus.PENDING.value)
     stages = access.stages_in_queue()
     stage = chosen("stage", {key for key, _ in stages})
-    rows, more = page_of(_rows(wanted, stage), PAGE_SIZE)
+    wanted_rows = _filters(wanted, stage)
+    rows, more = page_of(_rows(wanted_rows), PAGE_SIZE)
+    filtered = any(request.args.get(name) for name in FILTERS)
     return render(
         "admin/access_requests/index.html",
         status=status,
@@ -158,7 +162,9 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
         wanted=wanted,
         stages=stages,
         stage=stage,
-        filtered=any(request.args.get(name) for name in FILTERS),
+        ages=AGES,
+        filtered=filtered,
+        matching=access.count_in_queue(**wanted_rows, seen_by=person) if filtered else None,
         kept=access.filters_of(person),
         kept_query=urlencode({name: text for name, text in request.args.items() if name in SAVED and text}),
         counts=access.counts_by_status(seen_by=person),
@@ -169,26 +175,32 @@ def _index(form: BulkForm | None = None, *, problem: str = "", status: int = 200
     )
 
 
-def _rows(wanted: str, stage: str) -> list[AccessRequest]:
+def _filters(wanted: str, stage: str) -> QueueFilters:
+    """What the URL narrows the queue to. Only what is pending waits, so only there its age is asked for."""
+    older = chosen("older", AGES)
+    return {
+        "status": "" if wanted == ALL else wanted,
+        "search": searched(),
+        "mine": "mine" in request.args,
+        "stage": stage,
+        "overdue": True if "overdue" in request.args else None,
+        "older_than": timedelta(days=int(older)) if older and wanted == RequestStatus.PENDING else None,
+    }
+
+
+def _rows(filters: QueueFilters) -> list[AccessRequest]:
     """One page and one row more. Of the pending ones those that are late come first, then the oldest."""
-    find = partial(
-        access.queue,
-        seen_by=current_person(),
-        status="" if wanted == ALL else wanted,
-        search=searched(),
-        mine="mine" in request.args,
-        stage=stage,
-    )
+    find = partial(access.queue, seen_by=current_person())
     after, size = key_in_url("after"), PAGE_SIZE + 1
-    if "overdue" in request.args:
-        return list(find(overdue=True, after_id=after, before_id=key_in_url("before"), size=size))
-    if wanted != RequestStatus.PENDING:
-        return list(find(after_id=after, before_id=key_in_url("before"), size=size))
-    late = [] if IN_TIME in request.args else list(find(overdue=True, after_id=after, size=size))
-    in_time = IN_TIME in request.args
-    if len(late) < size:
-        late += find(overdue=False, after_id=after if in_time else None, size=size - len(late))
-    return late
+    if filters["overdue"] or filters["status"] != RequestStatus.PENDING:
+        return list(find(**filters, after_id=after, before_id=key_in_url("before"), size=size))
+    is_late: QueueFilters = {**filters, "overdue": True}
+    in_time: QueueFilters = {**filters, "overdue": False}
+    past_late = IN_TIME in request.args
+    rows = [] if past_late else list(find(**is_late, after_id=after, size=size))
+    if len(rows) < size:
+        rows += find(**in_time, after_id=after if past_late else None, size=size - len(rows))
+    return rows
 
 
 def answers_of(rows: Sequence[AccessRequest], person: User) -> dict[str, Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import Any, TypedDict, TypeVar, Unpack, cast
 
 from sqlalchemy import (
     ColumnElement,
@@ -91,45 +91,57 @@ def own_counts_by_status(requester: User) -> dict[str, int]:
     return {status.value: counted.get(status.value, 0) for status in RequestStatus}
 
 
+class QueueFilters(TypedDict, total=False):
+    """What the queue is narrowed to.
+
+    ``mine`` keeps those that wait for this person, ``stage`` those whose stage of this key is open, ``overdue`` those
+    with an answer that is late, or without, ``older_than`` those that were submitted longer ago (C135); ``search``
+    matches number, requester, app and product.
+    """
+
+    status: str
+    search: str
+    mine: bool
+    stage: str
+    overdue: bool | None
+    older_than: timedelta | None
+
+
 def queue(
     *,
     seen_by: User,
-    status: str = "",
-    search: str = "",
-    mine: bool = False,
-    stage: str = "",
-    overdue: bool | None = None,
     before_id: int | None = None,
     after_id: int | None = None,
     size: int = 50,
+    **filters: Unpack[QueueFilters],
 ) -> Sequence[AccessRequest]:
     """The requests that this person may see, paged by key.
 
-    Pending ones come oldest first (``after_id`` pages on), all others newest first (``before_id``). ``mine`` keeps
-    those that wait for this person, ``stage`` those whose stage of this key is open, ``overdue`` those with an answer
-    that is late, or without; ``search`` matches number, requester, app and product.
+    Pending ones come oldest first (``after_id`` pages on), all others newest first (``before_id``).
     """
+    status, narrowing = filters.get("status", ""), _narrowing(filters)
     pending_on = status == RequestStatus.PENDING and before_id is None
-    few = _pending_seen_by(seen_by) if pending_on else None
-    seen = [_visible_to(seen_by), *_among_few(seen_by)] if few is None else [AccessRequest.id.in_(few)]
-    query = select(AccessRequest).where(*seen)
-    if mine:
-        whole = not pending_on or stage or overdue is not None or search.strip()
+    query = select(AccessRequest).where(*_seen_in_queue(seen_by, pending_on=pending_on))
+    if filters.get("mine"):
+        whole = not pending_on or narrowing
         query = query.where(*(_waits_for(seen_by) if whole else _next_for(seen_by, after_id or 0, size)))
-    if stage:
-        query = query.where(AccessRequest.id.in_(_open_stages().where(ReviewStage.key == stage)))
-    if overdue is not None:
-        late_stages = select(ReviewStage.request_id).where(ReviewStage.due_at < now(), _IS_OPEN)
-        late = AccessRequest.id.in_(late_stages)
-        query = query.where(late if overdue else ~late)
-    if search.strip():
-        query = query.where(_matches(search.strip()))
+    query = query.where(*narrowing)
     if pending_on:
         query = query.where(AccessRequest.status == status)
         if after_id is not None:
             query = query.where(AccessRequest.id > after_id)
         return db.session.scalars(query.options(*_listed()).order_by(AccessRequest.id).limit(size)).unique().all()
     return _page(query, status, before_id, size)
+
+
+def count_in_queue(*, seen_by: User, most: int = COUNTED_TO + 1, **filters: Unpack[QueueFilters]) -> int:
+    """How many requests the queue holds for this person with these filters; counts to ``most`` and no further."""
+    status = filters.get("status", "")
+    query = select(AccessRequest.id).where(*_seen_in_queue(seen_by, pending_on=status == RequestStatus.PENDING))
+    query = query.where(*(_waits_for(seen_by) if filters.get("mine") else []), *_narrowing(filters))
+    if status:
+        query = query.where(AccessRequest.status == status)
+    return db.session.scalar(select(func.count()).select_from(query.limit(most).subquery())) or 0
 
 
 def stages_in_queue() -> list[tuple[str, str]]:
@@ -197,6 +209,26 @@ def apps_with_access_to(thing: ApiProduct | Plan) -> int:
     column = Grant.plan_id if isinstance(thing, Plan) else Grant.product_id
     query = select(func.count(Grant.app_id.distinct())).where(column == thing.id, Grant.state == GrantState.ACTIVE)
     return db.session.scalar(query.where(or_(Grant.ends_at.is_(None), Grant.ends_at > now()))) or 0
+
+
+def _seen_in_queue(person: User, *, pending_on: bool) -> list[ColumnElement[bool]]:
+    few = _pending_seen_by(person) if pending_on else None
+    return [_visible_to(person), *_among_few(person)] if few is None else [AccessRequest.id.in_(few)]
+
+
+def _narrowing(filters: QueueFilters) -> list[ColumnElement[bool]]:
+    """What these filters ask of a request, but for its status and for whom it waits."""
+    asked: list[ColumnElement[bool]] = []
+    if stage := filters.get("stage"):
+        asked.append(AccessRequest.id.in_(_open_stages().where(ReviewStage.key == stage)))
+    if (overdue := filters.get("overdue")) is not None:
+        late = AccessRequest.id.in_(select(ReviewStage.request_id).where(ReviewStage.due_at < now(), _IS_OPEN))
+        asked.append(late if overdue else ~late)
+    if (older_than := filters.get("older_than")) is not None:
+        asked.append(AccessRequest.submitted_at < now() - older_than)
+    if search := filters.get("search", "").strip():
+        asked.append(_matches(search))
+    return asked
 
 
 def _open_stages() -> Select[Any]:

@@ -218,6 +218,50 @@ def test_the_queue_filters_by_stage_and_has_tabs_for_every_end(browser, owner):
         assert here.get(f"{QUEUE}?status={word}").status == 200
 
 
+def test_C135_the_queue_filters_by_how_long_requests_wait(browser, owner):
+    requests = [make_request(owner=owner) for _ in range(3)]
+    for request, days in zip(requests, (1, 5, 40), strict=True):
+        with transaction():
+            request.submitted_at = now() - timedelta(days=days)
+    here = browser(owner)
+    page = here.get(QUEUE)
+    assert page.soup.select_one(".paging-count") is None
+
+    for chosen, found in {"2": requests[1:], "7": requests[2:], "30": requests[2:]}.items():
+        page = page.press("Search", **{"Waiting for": chosen})
+        assert f"older={chosen}" in page.path
+        assert page.texts("tbody th a") == [request.number for request in found]
+        assert page.text(".paging-count") == ("2 requests" if len(found) == 2 else "1 request")
+        assert page.soup.select_one("#age-filter option[selected]")["value"] == chosen
+    assert here.get(f"{QUEUE}?older=2&mine=1").texts("tbody th a") == [request.number for request in requests[1:]]
+
+    kept = page.press("Save filter", **{"Name of this filter": "Old ones"}).follow("Old ones")
+
+    assert kept.texts("tbody th a") == [requests[2].number]
+    (approved,) = [link for link in kept.soup.select("main a") if link.text.strip().startswith("Approved")]
+    assert "older" not in approved["href"]
+    assert here.get(f"{QUEUE}?older=3").status == 404
+    assert here.get(f"{QUEUE}?older=7&status=all").texts("tbody th a") == [r.number for r in requests[::-1]]
+
+
+def test_an_age_costs_one_query_more_for_its_count(browser, owner):
+    counts = []
+    for number in (2, 5):
+        for _ in range(number):
+            request = make_request(owner=owner)
+            with transaction():
+                request.submitted_at = now() - timedelta(days=5)
+        here = browser(owner)
+        for query in ("", "?older=2"):
+            here.get(QUEUE)
+            with count_queries() as counted:
+                assert here.get(QUEUE + query).status == 200
+            counts.append(len(counted))
+
+    assert counts[0] == counts[2]
+    assert counts[1] == counts[3] == counts[0] + 1
+
+
 def test_a_filter_is_kept_under_a_name_and_thrown_away(browser, owner):
     here = browser(owner)
     page = here.get(f"{QUEUE}?status=pending&overdue=1&after=7")
