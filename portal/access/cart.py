@@ -18,7 +18,7 @@ from portal.policies import joined
 MOST_ITEMS = 50
 _OF_PERSON = CartItem.user_id == bindparam("person")
 _CART = select(CartItem).where(_OF_PERSON).order_by(CartItem.id)
-_HOLD = select(User.id).where(User.id == bindparam("person")).with_for_update(key_share=True)
+_HOLD = select(User.active).where(User.id == bindparam("person")).with_for_update(key_share=True)
 _EMPTY = delete(CartItem).where(_OF_PERSON).execution_options(synchronize_session=False)
 
 
@@ -34,7 +34,8 @@ def cart_count(user: User) -> int:
 
 def hold_cart(by: User) -> Sequence[CartItem]:
     """The person's cart, which nobody else changes until the transaction ends: two tabs wait here for each other."""
-    db.session.execute(_HOLD, {"person": by.id})  # held, not read anew
+    if not db.session.scalar(_HOLD, {"person": by.id}):  # held, and no more of them read anew than this
+        raise NotAllowed("This account is closed.")
     return cart_of(by)
 
 

@@ -180,8 +180,9 @@ def expire_if_over() -> int:
 
 
 def lock_for_owner(credential: Credential, *, by: User) -> Credential:
-    """The credential as it is now, locked, for a person who may see its secrets. Raises NotAllowed."""
-    if not credential.app.is_editable_by(by):
+    """The credential as it is now, locked with its app, for a person who may see its secrets. Raises NotAllowed."""
+    app = lock(DeveloperApp, credential.app_id)  # whoever gives it away at this moment must not see a secret afterwards
+    if app is None or not app.is_editable_by(by):
         raise NotAllowed("Only the owner of the app can see its secrets.")
     locked = lock(Credential, credential.id)
     if locked is None:

@@ -74,7 +74,7 @@ def test_giving_an_app_back_against_a_request_for_it_by_whom_it_is_given_to(pair
 
 @pytest.mark.parametrize("change", ["account closed", "roles taken"])
 def test_a_reviewer_who_goes_while_they_approve_holds_up_nobody(monkeypatch, change):
-    from portal.access import decide
+    from portal.access import decide, narrowing
 
     owner, other, admin = (
         make_user(RoleName.API_OWNER),
@@ -82,7 +82,7 @@ def test_a_reviewer_who_goes_while_they_approve_holds_up_nobody(monkeypatch, cha
         make_user(RoleName.ADMINISTRATOR),
     )
     owner_id, admin_id, asked = owner.id, admin.id, Scene(owner, other).ask()
-    begun, narrow = threading.Event(), decide.narrow
+    begun, narrow = threading.Event(), narrowing.narrow
 
     def slowly(*args, **kwargs):
         begun.set()  # the request is held, and the answer not written yet
