@@ -65,6 +65,7 @@ class Composer:
             EventKind.REVIEW_VOIDED: deciding.voided,
             EventKind.REQUEST_DENIED: deciding.denied,
             EventKind.DELEGATED: deciding.delegated,
+            EventKind.DELEGATION_ENDED: deciding.delegation_ended,
             EventKind.PRODUCT_ENDING: leaving.announced,
             EventKind.PLAN_ENDING: leaving.announced,
             EventKind.PRODUCT_STATE_CHANGED: leaving.product_moved,
@@ -137,6 +138,8 @@ class Composer:
         moved = request.kind is RequestKind.PLAN_CHANGE
         values = {
             **_about(request),
+            "products": ", ".join(item.product.name for item in request.standing_items),
+            "less": "\n".join(_left_out(request)),
             "automatic": "yes" if automatic else "",
             "comment": "" if automatic else reason,
             "conditions": "\n".join(access.conditions_of(request)),
@@ -201,6 +204,16 @@ def _about(request: AccessRequest) -> dict[str, str]:
         "products": ", ".join(product.name for product in request.products),
         "plan": str(request.terms.get("plan") or request.plan.display_name),
     }
+
+
+def _left_out(request: AccessRequest) -> Iterable[str]:
+    """What was asked for and not approved, a line for each product that is concerned."""
+    for item in request.items:
+        dropped = [scope for scope in item.scopes if scope not in item.granted_scopes]
+        if item.declined:
+            yield f"{item.product.name} is declined: {item.declined_because}"
+        elif dropped:
+            yield f"{item.product.name} without {', '.join(dropped)}"
 
 
 def _new_end(request: AccessRequest) -> str:

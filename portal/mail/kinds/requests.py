@@ -106,6 +106,7 @@ REQUEST_MAILS = (
         placeholders={
             **EVERYWHERE,
             **REQUEST,
+            "less": "Payments API without refunds:write\nMaps API is declined: It is not for outside use.",
             "automatic": "",
             "comment": "Welcome. Please use the sandbox first.",
             "conditions": "Keep the data in the EU.\nTell us before you go live.",

@@ -116,6 +116,26 @@ def test_t66_an_approval_says_on_which_conditions_and_until_when(asked, owner):
     assert "Keep it &lt;secret&gt;." in said["html"]
 
 
+def test_t66_an_approval_of_less_names_what_is_opened_and_what_is_not(asked, owner):
+    payments, weather = asked.items
+    kept, dropped = payments.scopes
+    less = Narrowing(
+        declined={weather.product_id: "Not for <this> app."}, scopes={payments.product_id: frozenset({kept})}
+    )
+    with transaction():
+        access.approve(asked, by=owner, saying=Approval(less=less))
+
+    message = the_mail("approve")
+    assert message.subject == "Approved: Payments API for Route planner"
+    assert "Route planner may use Payments API.\n" in message.payload["text"]
+    assert (
+        "Less than you asked for is approved:\n"
+        f"Payments API without {dropped}\n"
+        "Weather API is declined: Not for <this> app.\n"
+    ) in message.payload["text"]
+    assert "Weather API is declined: Not for &lt;this&gt; app." in message.payload["html"]
+
+
 def test_t66_a_rejection_reaches_the_requester_with_its_reason(asked, owner):
     with transaction():
         access.reject(asked, by=owner, reason="Gold is for production use.\nAsk for Silver.")
