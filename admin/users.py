@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, SelectMultipleField, TextAreaField
+from wtforms import HiddenField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import CheckboxInput, ListWidget
@@ -60,6 +60,12 @@ class ReasonForm(FlaskForm):
     """Why an account is closed or opened."""
 
     reason = TextAreaField("Reason", [DataRequired("Give a reason: it stands in the record."), Length(max=1000)])
+
+
+class EndDelegationForm(FlaskForm):
+    """Why an administrator ends somebody's standing in."""
+
+    reason = StringField("Reason", [DataRequired("Give a reason: both of them read it."), Length(max=300)])
 
 
 class LeaveForm(ReasonForm):
@@ -159,8 +165,27 @@ def end_sessions(user_id: int) -> ResponseReturnValue:
     return done(url_for("admin.users.show", user_id=user_id), f"{ended} session{'' if ended == 1 else 's'} ended.")
 
 
+@bp.post("/users/<key:user_id>/delegations/<key:delegation_id>/end")
+@requires(Right.EDIT_USERS)
+def end_delegation(user_id: int, delegation_id: int) -> ResponseReturnValue:
+    """End what this person gave or was given to stand in for somebody, when neither of the two can or does."""
+    person = _find(user_id)
+    delegation = found(next((each for each in access.delegations_of(person) if each.id == delegation_id), None))
+    form = EndDelegationForm(prefix=_prefix(delegation_id))
+    if not form.validate():
+        return _show(person, ending=(delegation_id, form), status=422)
+    with transaction():
+        access.end_delegation(delegation, by=current_person(), reason=form.reason.data or "")
+    return done(url_for("admin.users.show", user_id=user_id), "That has ended, and both of them are told by mail.")
+
+
 def _show(
-    person: User, *, roles_form: RolesForm | None = None, reason_form: ReasonForm | None = None, status: int = 200
+    person: User,
+    *,
+    roles_form: RolesForm | None = None,
+    reason_form: ReasonForm | None = None,
+    ending: tuple[int, EndDelegationForm] | None = None,
+    status: int = 200,
 ) -> ResponseReturnValue:
     held = sorted(role.value for role in person.role_names)
     fresh = RolesForm(formdata=None, roles=held, seen=",".join(held))
@@ -174,10 +199,25 @@ def _show(
         reason_form=reason_form or ReasonForm(formdata=None),
         change=proposals.waiting_about(person),
         apps=apps.apps_of(person),
+        delegations=[
+            (each, _ending_form(each.id, ending)) for each in access.delegations_of(person) if not each.is_over
+        ],
+        ending_form=ending[1] if ending else None,
         session_count=len(accounts.sessions_of(person, idle=session_lifetime())),
         may_edit=current_person().may(Right.EDIT_USERS),
         is_self=person.id == current_person().id,
     )
+
+
+def _ending_form(delegation_id: int, sent: tuple[int, EndDelegationForm] | None) -> EndDelegationForm:
+    """The form that was sent for this delegation, or an empty one."""
+    if sent is not None and sent[0] == delegation_id:
+        return sent[1]
+    return EndDelegationForm(formdata=None, prefix=_prefix(delegation_id))
+
+
+def _prefix(delegation_id: int) -> str:
+    return f"delegation-{delegation_id}-"
 
 
 def _leaving(person: User, form: LeaveForm, *, problem: str = "", status: int = 200) -> ResponseReturnValue:

@@ -89,15 +89,17 @@ def delegate(to: User, *, by: User, starts_at: datetime, ends_at: datetime, reas
     return made
 
 
-def end_delegation(delegation: Delegation, *, by: User) -> None:
-    """End it now. Either of the two may, or an administrator. Raises Conflict when it is over."""
+def end_delegation(delegation: Delegation, *, by: User, reason: str = "") -> None:
+    """End it now. Either of the two may, or an administrator, who has to say why. Raises Conflict when it is over."""
     locked = lock(Delegation, delegation.id)
     if locked is None or (by.id not in {locked.from_id, locked.to_id} and not by.may(Right.EDIT_USERS)):
         raise NotAllowed("This delegation is not yours to end.")
     if locked.is_over:
         raise Conflict("This delegation is over already.")
+    if by.id not in {locked.from_id, locked.to_id} and not reason.strip():
+        raise Invalid("Give a reason: both of them read it.", field="reason")
     locked.ended_at = now()
-    record(EventKind.DELEGATION_ENDED, subject=locked, by=by)
+    record(EventKind.DELEGATION_ENDED, subject=locked, by=by, reason=reason.strip())
 
 
 def delegations_of(person: User) -> Sequence[Delegation]:
@@ -110,9 +112,11 @@ def delegations_of(person: User) -> Sequence[Delegation]:
 
 
 def find_delegation(delegation_id: int, *, seen_by: User) -> Delegation | None:
-    """This delegation, for those whom it concerns."""
+    """This delegation, for those whom it concerns, and for administrators."""
     found = db.session.get(Delegation, delegation_id)
-    return found if found is not None and seen_by.id in {found.from_id, found.to_id} else None
+    if found is None or (seen_by.id not in {found.from_id, found.to_id} and not seen_by.may(Right.EDIT_USERS)):
+        return None
+    return found
 
 
 def stands_in_for(person: User) -> Sequence[User]:

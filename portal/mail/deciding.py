@@ -65,6 +65,20 @@ class DecidingMails:
         }
         return self._to([delegation.to_user], "delegated", values)
 
+    def delegation_ended(self, delegation: Delegation, reason: str, by: User) -> list[Draft]:
+        """To both, when neither of them ended it but an administrator."""
+        both = [delegation.from_user, delegation.to_user]
+        if by.id in {person.id for person in both}:
+            return []
+        values = {
+            "deputy_name": delegation.to_user.display_name,
+            "absent_name": delegation.from_user.display_name,
+            "by_name": by.display_name,
+            "reason": reason,
+            "link": f"{self.composer.base_url}/admin/delegations",
+        }
+        return self._to(both, "delegation_ended", values)
+
     def _question(
         self, kind: str, request: AccessRequest, people: Iterable[User], about: Clarification | None, **more: str
     ) -> list[Draft]:

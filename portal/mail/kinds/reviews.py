@@ -88,6 +88,20 @@ REVIEW_MAILS = (
         },
     ),
     MailKind(
+        name="delegation_ended",
+        title="Standing in ended by an administrator",
+        recipients="Whoever stood in, and for whom",
+        when="An administrator ends it before its time",
+        placeholders={
+            **EVERYWHERE,
+            "deputy_name": "Grace Hopper",
+            "absent_name": "Katherine Johnson",
+            "by_name": "Samir Nasser",
+            "reason": "She has left the team.",
+            "link": "https://portal.example.com/admin/delegations",
+        },
+    ),
+    MailKind(
         name="policy_waiting",
         title="Policy waits for activation",
         recipients="Everybody who may put it in force and wrote no part of it",

@@ -244,7 +244,7 @@ def test_delegating_against_being_deactivated_leaves_no_vote_of_somebody_who_has
         for made in access.delegations_of(person_of(owner_id)):
             if not made.is_over:
                 with transaction():
-                    access.end_delegation(made, by=person_of(admin_id))
+                    access.end_delegation(made, by=person_of(admin_id), reason="Back again.")
 
 
 def test_asking_against_approving_ends_in_a_question_or_an_approval(seen):

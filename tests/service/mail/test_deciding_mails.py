@@ -125,6 +125,27 @@ def test_a_stand_in_is_told_from_when_until_when(ada, katherine):
     golden(message)
 
 
+def test_both_are_told_when_an_administrator_ends_a_delegation(ada, katherine):
+    with transaction():
+        made = access.delegate(katherine, by=ada, starts_at=now(), ends_at=now() + timedelta(days=7))
+    samir = make_user(RoleName.ADMINISTRATOR, name="Samir Nasser")
+
+    with transaction():
+        access.end_delegation(made, by=samir, reason="Katherine left <the team>.")
+
+    assert {each.recipient for each in mails("delegation_ended")} == {ada.email, katherine.email}
+    golden(next(each for each in mails("delegation_ended") if each.recipient == ada.email))
+
+
+def test_who_ends_their_own_delegation_sends_no_mail(ada, katherine):
+    with transaction():
+        made = access.delegate(katherine, by=ada, starts_at=now(), ends_at=now() + timedelta(days=7))
+    with transaction():
+        access.end_delegation(made, by=ada)
+
+    assert mails("delegation_ended") == []
+
+
 def test_nobody_is_told_of_what_happens_to_a_closed_account(asked, ada):
     with transaction():
         asked.requester.active = False
