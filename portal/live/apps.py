@@ -6,18 +6,16 @@ from typing import Any
 
 from flask import Blueprint, current_app, url_for
 from flask.typing import ResponseReturnValue
-from flask_wtf import FlaskForm
-from wtforms import RadioField, StringField, TextAreaField
-from wtforms.validators import Length
 
 from portal import access, apps, credentials, events, lifecycle, register
 from portal.access import RequestKind
 from portal.accounts import Right
-from portal.apps import DeveloperApp, Visibility
+from portal.apps import DeveloperApp
 from portal.credentials import Credential
 from portal.db import transaction
 from portal.errors import Invalid
 from portal.events import EventKind
+from portal.live.app_fields import AppFields, app_description, app_name
 from portal.live.mine import own_app, own_credential, visible_app
 from portal.live.renewal import notice_days
 from portal.web import blame, current_person, done, name_and_key_in_url, page_of, render, requires, searched
@@ -26,29 +24,15 @@ bp = Blueprint("apps", __name__)
 PAGE_SIZE = 25
 
 
-class AppForm(FlaskForm):
+class AppForm(AppFields):
     """What an app's owner says about it."""
 
-    name = StringField("Name", validators=[Length(max=apps.LONGEST_NAME)])
-    description = TextAreaField("Description", validators=[Length(max=apps.LONGEST_DESCRIPTION)])
-    redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
-    visibility = RadioField(
-        "Visibility",
-        choices={
-            Visibility.PERSONAL.value: "Personal: only you see it",
-            Visibility.ORGANISATION.value: "Organisation: your colleagues see it too",
-        },
-        default=Visibility.PERSONAL.value,
-    )
+    name = app_name("Name")
+    description = app_description()
 
     def values(self) -> dict[str, Any]:
         """The app's fields as the room takes them."""
-        return {
-            "name": self.name.data or "",
-            "description": self.description.data or "",
-            "redirect_urls": apps.split_urls(self.redirect_urls.data or ""),
-            "visibility": Visibility(self.visibility.data or Visibility.PERSONAL),
-        }
+        return self.app_values(self.name, self.description)
 
 
 @bp.get("/apps")
@@ -83,8 +67,7 @@ def create() -> ResponseReturnValue:
         return _form("live/apps/new.html", form, status=422)
     try:
         with transaction():
-            values = form.values()
-            app = apps.add_app(values.pop("name"), by=current_person(), **values)
+            app = apps.add_app(**form.values(), by=current_person())
             app_id, name = app.id, app.name
     except Invalid as refusal:
         blame(form, refusal)

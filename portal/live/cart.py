@@ -16,7 +16,7 @@ from flask.typing import ResponseReturnValue
 from portal import access, apps, catalog, forms, policies
 from portal.access import AccessRequest, CartItem, Category, Problem
 from portal.accounts import Right, User
-from portal.apps import DeveloperApp, Visibility
+from portal.apps import DeveloperApp
 from portal.catalog import ApiVersion, Environment, Offer
 from portal.credentials import Credential
 from portal.db import transaction
@@ -247,13 +247,7 @@ def _app(form: CartForm, person: User) -> DeveloperApp:
         if chosen is None:
             raise Invalid("Choose one of your own apps, or make a new one.", field="app")
         return chosen
-    return apps.add_app(
-        form.app_name.data or "",
-        by=person,
-        description=form.app_description.data or "",
-        redirect_urls=apps.split_urls(form.redirect_urls.data or ""),
-        visibility=Visibility(form.visibility.data or Visibility.PERSONAL),
-    )
+    return apps.add_app(**form.app_values(form.app_name, form.app_description), by=person)
 
 
 def _credential(form: CartForm, reusable: Sequence[Credential]) -> Credential | None:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flask import request
-from flask_wtf import FlaskForm
 from wtforms import HiddenField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from portal import access, apps
-from portal.apps import DeveloperApp, Visibility
+from portal.apps import DeveloperApp
 from portal.catalog import Environment
 from portal.credentials import Credential
 from portal.live import asking
+from portal.live.app_fields import AppFields, app_description, app_name
 
 NEW = "new"
 
 
-class CartForm(FlaskForm):
+class CartForm(AppFields):
     """For which app, with which credential and why. The products and their plan are in the cart itself."""
 
     seen = HiddenField()
@@ -26,17 +26,8 @@ class CartForm(FlaskForm):
     used_again = HiddenField()
     environment = SelectField("Environment", validate_choice=False)
     app = SelectField("Developer app", validate_choice=False)
-    app_name = StringField("App name", validators=[Length(max=apps.LONGEST_NAME)])
-    app_description = TextAreaField("Description", validators=[Length(max=apps.LONGEST_DESCRIPTION)])
-    redirect_urls = StringField("Redirect URLs", description="Separate several by commas.")
-    visibility = RadioField(
-        "Visibility",
-        choices={
-            Visibility.PERSONAL.value: "Personal: only you see it",
-            Visibility.ORGANISATION.value: "Organisation: your colleagues see it too",
-        },
-        default=Visibility.PERSONAL.value,
-    )
+    app_name = app_name("App name")
+    app_description = app_description()
     credential = RadioField("Credential", validate_choice=False, default=NEW)
     credential_name = StringField(
         "Credential name",
