@@ -123,14 +123,11 @@ def _emergency_steps(request: AccessRequest, submitted: Step) -> list[Step]:
 
 
 def _steps(stages: Sequence[ReviewStage]) -> list[Step]:
-    """The stages as steps; a reason that several of them have is told once."""
-    steps, said = [], set[str]()
-    for stage, after in zip_longest(stages, stages[1:]):
-        step = replace(_step(stage), together=after is not None and after.position == stage.position)
-        steps.append(replace(step, because="") if step.because in said else step)
-        if step.state in {"current", "todo"}:  # of others it is not shown
-            said.add(step.because)
-    return steps
+    """The stages as steps, each with its own reasons, also where another has the same."""
+    return [
+        replace(_step(stage), together=after is not None and after.position == stage.position)
+        for stage, after in zip_longest(stages, stages[1:])
+    ]
 
 
 def _step(stage: ReviewStage) -> Step:

@@ -58,21 +58,15 @@ def what_became_of(made: Sequence[AccessRequest]) -> str:
 
 
 def _steps(steps: Sequence[Sequence[StageSpec]]) -> tuple[dict[str, str], ...]:
-    """Each step with the stages that are open side by side there, and why."""
-    told = said_once([list(dict.fromkeys(b for stage in step for b in stage.becauses)) for step in steps])
-    names = [joined(list(dict.fromkeys(stage.name for stage in step)), "and") for step in steps]
-    return tuple({"label": n, "detail": " ".join(t), "state": "plain"} for n, t in zip(names, told, strict=True))
-
-
-def said_once(steps: list[list[str]]) -> list[list[str]]:
-    """The reasons of each step without those that a later step gives as well, or an earlier one has nothing else."""
-    said: set[str] = set()
-    for at, reasons in enumerate(steps):
-        later = {reason for step in steps[at + 1 :] for reason in step}
-        fresh = [reason for reason in reasons if reason not in said]
-        steps[at] = [reason for reason in fresh if reason not in later] or fresh
-        said.update(steps[at])
-    return steps
+    """Each step with the stages that are open side by side there, and why: a rule stands with each that it asks for."""
+    return tuple(
+        {
+            "label": joined(list(dict.fromkeys(stage.name for stage in step)), "and"),
+            "detail": " ".join(dict.fromkeys(because for stage in step for because in stage.becauses)),
+            "state": "plain",
+        }
+        for step in steps
+    )
 
 
 def waiting_in_words(waiting: Waiting | None) -> str:
