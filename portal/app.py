@@ -46,6 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     htmx.init_app(app)
     web.register_converters(app)
     web.register_names(app)
+    web.register_sizes(app)
     web.register_drawing(app)
     web.register_observation(app)
     web.count_requests(app)

@@ -7,7 +7,7 @@ everybody. A test walks all routes and proves it.
 from portal.web.access import hold_the_door, public, requires, signed_in
 from portal.web.answers import blame, done, found, is_htmx, page_url, render, seen_as
 from portal.web.converters import key_of, register_converters
-from portal.web.downloads import kept_file
+from portal.web.downloads import file_size, kept_file, register_sizes
 from portal.web.drawing import register_drawing
 from portal.web.errors import register_error_pages
 from portal.web.framing import framed
@@ -28,6 +28,7 @@ __all__ = [
     "count_requests",
     "current_person",
     "done",
+    "file_size",
     "found",
     "framed",
     "hold_the_door",
@@ -48,6 +49,7 @@ __all__ = [
     "register_headers",
     "register_names",
     "register_observation",
+    "register_sizes",
     "register_whereabouts",
     "render",
     "requires",

@@ -42,3 +42,13 @@ def test_messages_write_apostrophes_as_books_do(below):
         if STRAIGHT.search(message)
     ]
     assert not found, because("What a room says stands on the same page as what its template says.", found)
+
+
+def test_templates_quote_as_books_do():
+    found = [
+        f"{name}: {line.strip()[:100]}"
+        for name, text in texts(".html", below="templates/")
+        for line in text.splitlines()
+        if '\\"' in line
+    ]
+    assert not found, because("Words that are quoted stand in “these” on every page.", found)

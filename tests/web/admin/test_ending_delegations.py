@@ -70,8 +70,11 @@ def test_it_is_ended_once_and_on_the_page_of_whom_it_concerns(browser, made, olg
 
 
 def test_the_room_asks_administrators_for_a_reason_and_lets_nobody_else(made):
+    admin, stranger = make_user(RoleName.ADMINISTRATOR), make_user(RoleName.API_OWNER)
+
     with pytest.raises(Invalid, match="reason"), transaction():
-        access.end_delegation(made, by=make_user(RoleName.ADMINISTRATOR), reason=" ")
+        access.end_delegation(made, by=admin, reason=" ")
     with pytest.raises(NotAllowed), transaction():
-        access.end_delegation(made, by=make_user(RoleName.API_OWNER), reason="So.")
+        access.end_delegation(made, by=stranger, reason="So.")
+
     assert not made.is_over

@@ -1,4 +1,4 @@
-"""C52: while a request waits its page says how long that usually takes, counted from the stages that are still ahead."""
+"""C52: the page of a request that waits says how long that usually takes, counted from the stages still ahead."""
 
 from datetime import timedelta
 
