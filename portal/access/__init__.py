@@ -95,7 +95,6 @@ from portal.access.hands import (
     release,
 )
 from portal.access.holdings import (
-    changing,
     find_grant,
     grants_from,
     grants_of,
@@ -128,7 +127,9 @@ from portal.access.plan_change import (
     scopes_after,
 )
 from portal.access.queries import (
+    QueueFilters,
     apps_with_access_to,
+    count_in_queue,
     count_waiting_for,
     counts_by_status,
     earlier_requests,
@@ -246,6 +247,7 @@ __all__ = [
     "PolicyDecision",
     "Problem",
     "QuestionState",
+    "QueueFilters",
     "Renewal",
     "RequestItem",
     "RequestKind",
@@ -285,12 +287,12 @@ __all__ = [
     "cart_count",
     "cart_of",
     "change_envelope",
-    "changing",
     "claim",
     "close_envelope",
     "common_plans",
     "conditions_of",
     "count_alarms",
+    "count_in_queue",
     "count_waiting_for",
     "counts_by_status",
     "debt_of",

@@ -328,7 +328,7 @@ def _add_review(voice: Voice, verdict: Verdict, by: User, saying: Approval) -> N
             content_hash=stage.request.content_hash,
             revision=stage.request.revision,
             conditions=[condition.strip() for condition in saying.conditions if condition.strip()],
-            checklist=list(saying.checklist),
+            checklist=[task for task in stage.template.get("checklist", ()) if task in saying.checklist],
             files=forms.files_in(stage.request.answers),
             step_up_method=saying.step_up,
             step_up_at=now() if saying.step_up else None,

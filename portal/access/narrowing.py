@@ -17,6 +17,7 @@ from portal.events import EventKind, record
 from portal.policies import requests_a_day
 
 MOST_DAYS = 3650
+LONGEST_BECAUSE = 4_000  # it stands in the requester's mail
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,9 @@ def _narrow_line(item: RequestItem, less: Narrowing) -> None:
     if because is not None:
         if not because.strip():
             raise Invalid(f"Say why {item.product.name} is not approved.", field="products")
+        if len(because) > LONGEST_BECAUSE:
+            told = f"Why {item.product.name} is not approved has to be told in {LONGEST_BECAUSE} characters."
+            raise Invalid(told, field="products")
         item.declined, item.declined_because, item.is_open = True, because.strip(), False
         return
     wanted = less.scopes.get(item.product_id)

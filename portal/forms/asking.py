@@ -103,21 +103,6 @@ def faults(asked: Ask, found: Weighed) -> list[Fault]:
     return [Fault(key, labels[key], message) for key, message in found.errors.items()]
 
 
-def problems(
-    form_ids: Sequence[int],
-    answers: Mapping[str, Any] | None,
-    *,
-    products: Iterable[ApiProduct],
-    environment: str,
-    by: User,
-) -> list[Fault]:
-    """What keeps these answers from entering a review, asked again by the room that submits."""
-    if not form_ids:
-        return []
-    asked = ask(forms_by_id(form_ids), products, environment=environment)
-    return faults(asked, weigh_answers(asked, answers or {}, by=by))
-
-
 def still_missing(stage: str, form_ids: Sequence[int], answers: Mapping[str, Any], *, environment: str) -> list[str]:
     """The labels of the fields without which this review stage cannot be approved (C18, C21)."""
     asked = ask(forms_by_id(form_ids), environment=environment)

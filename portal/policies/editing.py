@@ -23,7 +23,7 @@ from portal.events import EventKind, record
 from portal.policies.checks import Finding, Severity, Surroundings, check, is_sound
 from portal.policies.rules import NO_RULES, Policy, content_hash
 from portal.policies.staffable import can_staff
-from portal.policies.versions import GLOBAL, PolicyState, PolicyVersion, scope_of, stage_templates
+from portal.policies.versions import PolicyState, PolicyVersion, scope_of, stage_templates
 
 LONGEST_NAME, LONGEST_NOTE = 120, 2_000
 EMPTY: dict[str, Any] = {"rules": [], "order": []}
@@ -314,23 +314,3 @@ def _prose(text: str) -> str:
     if len(plain) > LONGEST_NOTE:
         raise Invalid(f"The note can have at most {LONGEST_NOTE} characters.", field="note")
     return plain
-
-
-__all__ = [
-    "GLOBAL",
-    "BadPolicy",
-    "activate",
-    "active_version",
-    "ask_activation",
-    "change_draft",
-    "create_draft",
-    "discard",
-    "find_version",
-    "findings_in",
-    "may_activate",
-    "may_edit_policy",
-    "policy_of",
-    "policy_versions",
-    "second_persons",
-    "send_back",
-]

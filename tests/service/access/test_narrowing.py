@@ -7,7 +7,7 @@ from portal.access import Approval, Narrowing
 from portal.accounts import RoleName
 from portal.catalog import PERIODS, ProductState
 from portal.db import transaction
-from portal.errors import Conflict
+from portal.errors import Conflict, Invalid
 from portal.policies import requests_a_day
 from tests.support.builders import make_plan, make_product, make_request, make_user
 
@@ -45,6 +45,27 @@ def test_C57_what_was_retired_meanwhile_can_be_declined_and_the_rest_approved(ow
         access.approve(request, by=owner, saying=Approval(less=less))
 
     assert [grant.product_id for grant in access.grants_of(request.app)] == [stays.id]
+
+
+def test_why_a_line_is_declined_has_to_fit_into_a_mail(owner):
+    plan = make_plan()
+    stays, goes = (make_product(plans=[plan], owners=[owner]) for _ in range(2))
+    request = make_request(None, stays, goes, plan=plan)
+
+    with pytest.raises(Invalid, match="in 4000 characters") as refusal, transaction():
+        access.approve(request, by=owner, saying=Approval(less=Narrowing(declined={goes.id: "x" * 4001})))
+
+    assert refusal.value.field == "products"
+    assert request.is_pending
+
+
+def test_only_what_the_stage_lists_is_kept_as_done(owner):
+    request = make_request(owner=owner)
+
+    with transaction():
+        access.approve(request, by=owner, saying=Approval(checklist=["Everything else as well"]))
+
+    assert request.stages[0].reviews[0].checklist == []
 
 
 @pytest.mark.parametrize(
