@@ -154,6 +154,11 @@ class ReviewStage(Base):
         return {key for review in self.live_reviews for key in (review.reviewer_id, review.principal_id)}
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether an answer was due and has not come."""
+        return self.state is StageState.OPEN and self.due_at is not None and self.due_at < now()
+
+    @property
     def is_moot(self) -> bool:
         """Whether every product that it is about was declined, so that nobody has to answer it."""
         standing = {item.product_id for item in self.request.standing_items}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, flash, request, url_for
@@ -11,7 +12,7 @@ from wtforms import TextAreaField
 from wtforms.validators import DataRequired, Length
 
 from portal import access, forms, policies
-from portal.access import AccessRequest, QuestionState, RequestStatus
+from portal.access import AccessRequest, QuestionState, RequestStatus, StageState
 from portal.accounts import Right
 from portal.db import now, transaction
 from portal.errors import Conflict, Invalid
@@ -161,6 +162,12 @@ def _own(number: str) -> AccessRequest:
     return found(asked if asked.requester_id == person.id else None)
 
 
+def _answer_by(asked: AccessRequest) -> datetime | None:
+    """When the request runs out if the person does not answer what reviewers want to know."""
+    ends = (access.expires_at(stage) for stage in asked.stages if stage.state is StageState.PAUSED)
+    return min((end for end in ends if end is not None), default=None)
+
+
 def _answered(asked: AccessRequest) -> dict[str, Any]:
     """What was answered, with the requests that it was used again from, and how the reviews that need it are called."""
     origins, person = asked.answer_origins, current_person()
@@ -224,6 +231,7 @@ def _show(
         **_answered(asked),
         questions=questions,
         to_answer=open_now,
+        answer_by=_answer_by(asked) if open_now else None,
         answering=answering,
         course=access.mark_of(asked),
         until=until if asked.is_pending and until > now().timestamp() else None,
