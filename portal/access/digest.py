@@ -18,7 +18,7 @@ from portal.accounts import RoleName, User, people_with_role
 from portal.catalog import ApiProduct
 from portal.db import db, lock, now
 from portal.events import EventKind, record
-from portal.policies import escalation_for
+from portal.policies import Known, escalation_for
 from portal.schedule import Planned, add_business_time
 
 SUBJECT, KIND = "portal_user", "digest"
@@ -71,15 +71,17 @@ def send_digest(person_id: int) -> bool:
 def leads() -> Sequence[User]:
     """Administrators, and everybody to whom an open stage would be escalated."""
     found = {person.id: person for person in people_with_role(RoleName.ADMINISTRATOR)}
+    known: Known = {}
     for stage in _open_stages():
-        found.update({each.person.id: each.person for each in escalation_for(stage.template, circle_of(stage))})
+        found.update({each.person.id: each.person for each in escalation_for(stage.template, circle_of(stage), known)})
     return list(found.values())
 
 
 def digest_for(person: User) -> list[DigestItem]:
     """The open stages for which this person answers in the end, those that are latest first."""
     everything = RoleName.ADMINISTRATOR in person.role_names
-    stages = [stage for stage in _open_stages() if everything or _leads(person, stage)]
+    known: Known = {}
+    stages = [stage for stage in _open_stages() if everything or _leads(person, stage, known)]
     items = [_item(stage) for stage in stages]
     return sorted(items, key=lambda item: (item.due_at is None, item.due_at, item.stage.id))
 
@@ -96,8 +98,8 @@ def _digest_after(moment: datetime) -> datetime:
     return due_at
 
 
-def _leads(person: User, stage: ReviewStage) -> bool:
-    return any(each.person.id == person.id for each in escalation_for(stage.template, circle_of(stage)))
+def _leads(person: User, stage: ReviewStage, known: Known) -> bool:
+    return any(each.person.id == person.id for each in escalation_for(stage.template, circle_of(stage), known))
 
 
 def _item(stage: ReviewStage) -> DigestItem:

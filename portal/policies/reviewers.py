@@ -15,6 +15,7 @@ from portal.accounts import Right, RoleName, User, find_person_by_email, members
 OWNING_ROLES = frozenset({RoleName.API_OWNER, RoleName.ADMINISTRATOR})
 OWNERS, SPONSOR, BY_HAND = "owners", "sponsor", "by hand"
 LAST_RESORT = f"role:{RoleName.ADMINISTRATOR.value}"
+Known = dict[tuple[str, str], Sequence[User]]
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,13 @@ def staff_for(template: Mapping[str, Any], circle: Circle) -> Staff:
     return Staff((), intended=False)
 
 
-def escalation_for(template: Mapping[str, Any], circle: Circle) -> tuple[Asked, ...]:
-    """Who is asked as well when the stage is late; the administrators unless it says otherwise."""
-    return _distinct(template.get("escalation") or [{"kind": "role", "role": RoleName.ADMINISTRATOR.value}], circle)
+def escalation_for(template: Mapping[str, Any], circle: Circle, known: Known | None = None) -> tuple[Asked, ...]:
+    """Who is asked as well when the stage is late; the administrators unless it says otherwise.
+
+    Whoever asks this of many stages hands in the same empty ``known`` each time: no group or role is then read twice.
+    """
+    sources = template.get("escalation") or [{"kind": "role", "role": RoleName.ADMINISTRATOR.value}]
+    return _distinct(sources, circle, known)
 
 
 def still_holds(person: User, via: str, circle: Circle) -> bool:
@@ -90,13 +95,24 @@ def may_review(person: User, circle: Circle) -> bool:
     return person.active and person.may(Right.DECIDE_REQUESTS)
 
 
-def people_of(source: Mapping[str, Any], circle: Circle) -> Sequence[User]:
+def people_of(source: Mapping[str, Any], circle: Circle, known: Known | None = None) -> Sequence[User]:
     """Everybody whom a source names, whether they may answer or not."""
     match source.get("kind"):
         case "owners":
             return [owner for owner in circle.owners if owner.role_names & OWNING_ROLES]
         case "sponsor":
             return [circle.sponsor] if circle.sponsor is not None else []
+    if known is None:
+        return _named(source)
+    place = (name_of(source), str(source.get("email", "")))
+    if place not in known:
+        known[place] = _named(source)
+    return known[place]
+
+
+def _named(source: Mapping[str, Any]) -> Sequence[User]:
+    """Everybody of a source that is the same for every request."""
+    match source.get("kind"):
         case "group":
             return members_of(str(source.get("key", "")))
         case "role":
@@ -120,10 +136,10 @@ def name_of(source: Mapping[str, Any]) -> str:
     return str(source.get("kind"))
 
 
-def _distinct(sources: Iterable[Mapping[str, Any]], circle: Circle) -> tuple[Asked, ...]:
+def _distinct(sources: Iterable[Mapping[str, Any]], circle: Circle, known: Known | None = None) -> tuple[Asked, ...]:
     found: dict[int, tuple[User, list[str]]] = {}
     for source in sources:
-        for person in people_of(source, circle):
+        for person in people_of(source, circle, known):
             if may_review(person, circle):
                 found.setdefault(person.id, (person, []))[1].append(name_of(source))
     return tuple(Asked(person, "|".join(via)) for person, via in found.values())
