@@ -39,7 +39,7 @@ PAGE_SIZE = 50
 ALL = "all"
 IN_TIME = "in_time"  # in the address of a page that is past those which are late
 FILTERS = ("q", "mine", "stage", "overdue", "older")
-AGES = {"2": "More than 2 days", "7": "More than 7 days", "30": "More than 30 days"}
+AGES = {"2": "2 days", "7": "7 days", "30": "30 days"}
 SAVED = ("status", *FILTERS)
 TABS = {
     "Pending": RequestStatus.PENDING.value,

@@ -228,7 +228,7 @@ def test_C135_the_queue_filters_by_how_long_requests_wait(browser, owner):
     assert page.soup.select_one(".paging-count") is None
 
     for chosen, found in {"2": requests[1:], "7": requests[2:], "30": requests[2:]}.items():
-        page = page.press("Search", **{"Waiting for": chosen})
+        page = page.press("Search", **{"Waiting over": chosen})
         assert f"older={chosen}" in page.path
         assert page.texts("tbody th a") == [request.number for request in found]
         assert page.text(".paging-count") == ("2 requests" if len(found) == 2 else "1 request")
