@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from flask import Blueprint, Response, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
@@ -18,7 +17,7 @@ from portal.catalog import Environment
 from portal.db import transaction
 from portal.errors import Invalid
 from portal.events import EventKind
-from portal.register import RegisterView
+from portal.register import RegisterFilters, RegisterView
 from portal.web import (
     blame,
     chosen,
@@ -149,7 +148,7 @@ def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseRetur
     )
 
 
-def _filters() -> dict[str, Any]:
+def _filters() -> RegisterFilters:
     environment = chosen("environment", set(Environment))
     ends = chosen("ends", set(SOON))
     return {
@@ -161,7 +160,7 @@ def _filters() -> dict[str, Any]:
     }
 
 
-def _csv(filters: dict[str, Any], person_id: int) -> Iterator[str]:
+def _csv(filters: RegisterFilters, person_id: int) -> Iterator[str]:
     """All rows, read while they are sent; the session of the view is over by then."""
     yield spreadsheet.line(COLUMNS)
     person = found(accounts.find_person(person_id))

@@ -5,6 +5,7 @@ It stands above ``portal.access`` and only reads what that has written, but for 
 
 from portal.register.accesses import (
     Ground,
+    RegisterFilters,
     RegisterView,
     accesses,
     find_access,
@@ -22,6 +23,7 @@ __all__ = [
     "Ground",
     "Idle",
     "Proposed",
+    "RegisterFilters",
     "RegisterView",
     "ScopeUse",
     "accesses",

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import joinedload, lazyload
@@ -51,30 +51,32 @@ class RegisterView(StrEnum):
     ALL = "all"
 
 
-def accesses(
-    *,
-    seen_by: User,
-    view: RegisterView = RegisterView.HELD,
-    search: str = "",
-    environment: Environment | None = None,
-    product_id: int | None = None,
-    ends_within_days: int | None = None,
-    before_id: int | None = None,
-    size: int = 50,
-) -> Sequence[Grant]:
-    """The access that this person may see, the newest first, paged by key.
+class RegisterFilters(TypedDict, total=False):
+    """What the register is narrowed to; ``view`` is what is held unless it says otherwise.
 
-    ``search`` matches app, owner, organisation, product and client id. One query, whatever is asked for.
+    ``search`` matches app, owner, organisation, product and client id.
     """
-    query = select(Grant).where(visible_to(seen_by), *_in_view(view))
-    if search.strip():
-        query = query.where(_matches(search.strip()))
-    if environment is not None:
+
+    view: RegisterView
+    search: str
+    environment: Environment | None
+    product_id: int | None
+    ends_within_days: int | None
+
+
+def accesses(
+    *, seen_by: User, before_id: int | None = None, size: int = 50, **filters: Unpack[RegisterFilters]
+) -> Sequence[Grant]:
+    """The access that this person may see, the newest first, paged by key. One query, whatever is asked for."""
+    query = select(Grant).where(visible_to(seen_by), *_in_view(filters.get("view", RegisterView.HELD)))
+    if search := filters.get("search", "").strip():
+        query = query.where(_matches(search))
+    if (environment := filters.get("environment")) is not None:
         query = query.where(Grant.environment == environment)
-    if product_id is not None:
+    if (product_id := filters.get("product_id")) is not None:
         query = query.where(Grant.product_id == product_id)
-    if ends_within_days is not None:
-        query = query.where(Grant.ends_at <= now() + timedelta(days=ends_within_days))
+    if (days := filters.get("ends_within_days")) is not None:
+        query = query.where(Grant.ends_at <= now() + timedelta(days=days))
     if before_id is not None:
         query = query.where(Grant.id < before_id)
     query = query.options(*_listed()).order_by(Grant.id.desc()).limit(size)
