@@ -40,6 +40,7 @@ from portal.access.decide import (
     missing_answers,
     reject,
     reject_many,
+    stand_ins,
     voices_in,
     withdraw,
 )
@@ -417,6 +418,7 @@ __all__ = [
     "similar_decisions",
     "stages_due",
     "stages_in_queue",
+    "stand_ins",
     "standings_of",
     "stands_in_for",
     "stated_when_approved",

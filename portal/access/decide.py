@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from portal import forms
 from portal.access import quorum
 from portal.access.break_glass import bar_after
-from portal.access.delegations import stands_in_for
+from portal.access.delegations import deputies_of, stands_in_for
 from portal.access.ending import close_as_withdrawn, close_refused
 from portal.access.later import refuse_early
 from portal.access.locking import lock_request, lock_request_for, lock_requests_for
@@ -211,6 +211,16 @@ def voices_in(request: AccessRequest, person: User, principals: Sequence[User] |
 def may_answer_now(stage: ReviewStage, person: User) -> bool:
     """Whether this person may answer this very stage now, in their own name or for somebody."""
     return any(voice.stage is stage for voice in voices_in(stage.request, person))
+
+
+def stand_ins(stage: ReviewStage) -> list[tuple[User, User]]:
+    """Who may answer this open stage now in somebody's place, each with whose vote it would be."""
+    found = []
+    for person in deputies_of(assignee.user for assignee in stage.assignees if assignee.waits):
+        voice = next((voice for voice in voices_in(stage.request, person) if voice.stage is stage), None)
+        if voice is not None and voice.principal is not person:
+            found.append((person, voice.principal))
+    return found
 
 
 def _stood_in_for(stage: ReviewStage, person: User, principals: Sequence[User]) -> User | None:

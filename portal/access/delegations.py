@@ -6,7 +6,7 @@ themselves can be stood in for. Nobody stands in for a decision about their own 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,6 +122,20 @@ def find_delegation(delegation_id: int, *, seen_by: User) -> Delegation | None:
 def stands_in_for(person: User) -> Sequence[User]:
     """For whom this person may answer now."""
     query = select(User).where(User.id.in_(principals_of(person)))
+    return db.session.scalars(query.order_by(User.id)).unique().all()
+
+
+def deputies_of(people: Iterable[User]) -> Sequence[User]:
+    """Those who may answer now in the place of one of these people, as far as their delegations go."""
+    moment, absent = now(), [person.id for person in people if person.active]
+    query = select(User).join(Delegation, Delegation.to_id == User.id)
+    query = query.where(
+        Delegation.from_id.in_(absent),
+        Delegation.ended_at.is_(None),
+        Delegation.starts_at <= moment,
+        Delegation.ends_at > moment,
+        User.active,
+    )
     return db.session.scalars(query.order_by(User.id)).unique().all()
 
 

@@ -176,7 +176,11 @@ def ask(stage: ReviewStage, asked: Iterable[Asked]) -> list[StageAssignee]:
         assignee = known.get(each.person.id)
         if assignee is None:
             assignee = StageAssignee(
-                request_id=stage.request_id, user=each.person, via=each.via, state=AssigneeState.ACTIVE
+                request_id=stage.request_id,
+                user=each.person,
+                user_id=each.person.id,  # asked for before the database gives it
+                via=each.via,
+                state=AssigneeState.ACTIVE,
             )
             stage.assignees.append(assignee)
         elif assignee.state is AssigneeState.INELIGIBLE:

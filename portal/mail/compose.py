@@ -124,7 +124,11 @@ class Composer:
     def _stage_opened(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
         told = {r.reviewer_id for r in stage.reviews if r.voided_by_revision and r.voided_at == now()}  # just before
         asked = (assignee.user for assignee in stage.active_assignees if assignee.user_id not in told)
-        return self.to_each("submitted", asked, self.about_stage(stage, reason))
+        drafts = self.to_each("submitted", asked, self.about_stage(stage, reason))
+        for deputy, absent in access.stand_ins(stage):
+            because = f"You stand in for {absent.display_name}. {reason}".strip()
+            drafts += self.to_each("submitted", [deputy], self.about_stage(stage, because))
+        return drafts
 
     def _asked(self, assignee: StageAssignee, reason: str, by: Any) -> list[Draft]:
         """To somebody who is asked now and was not when the stage opened: by the clock, or by a colleague."""

@@ -16,7 +16,7 @@ REQUEST_MAILS = (
     MailKind(
         name="submitted",
         title="New access request",
-        recipients="The reviewers whose answer is needed",
+        recipients="The reviewers whose answer is needed, and who stands in for them",
         when="A request is submitted, or its next approval opens",
         placeholders={
             **EVERYWHERE,
