@@ -3,6 +3,7 @@
 import { prepareAnswers } from "./answers.js";
 import { prepareChoices } from "./choices.js";
 import { watchCopying } from "./copy.js";
+import { tellEarlyChanges } from "./early.js";
 import { focusWhatMatters, watchForms } from "./forms.js";
 import { placeMenus } from "./menus.js";
 import { watchErrors } from "./messages.js";
@@ -29,6 +30,7 @@ watchErrors();
 watchThemeSwitch();
 placeMenus();
 focusWhatMatters(document);
+tellEarlyChanges();
 
 document.addEventListener("htmx:afterSettle", (event) => {
   // An outerHTML swap reports the new element; its children alone would miss its own attributes.

@@ -1,6 +1,7 @@
 """When the portal fails or cannot be reached, people see what happened and lose nothing (P7), also after Back (P2)."""
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.e2e
 
@@ -35,3 +36,17 @@ def test_P2_after_signing_out_back_shows_nothing_personal(person):
 
     assert "/login" in page.url
     assert not page.get_by_text("consumer@acme.example").count()
+
+
+def test_P7_what_is_chosen_before_the_scripts_have_come_is_heard(person):
+    page, late = person(), []
+    page.route("**/htmx.min.js*", lambda route: late.append(route))  # noqa: PLW0108  Playwright takes no built-in
+    page.goto("/catalogues", wait_until="commit")
+    page.locator("#filter-auth").evaluate("choice => { choice.value = 'api_key'; }")
+    while not late:
+        page.wait_for_timeout(50)
+
+    late[0].continue_()
+
+    expect(page.locator("#shelf")).to_contain_text("APIs found")
+    expect(page.locator("#shelf")).not_to_contain_text("Payments")
