@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -19,24 +18,18 @@ from urllib.request import urlopen
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from sqlalchemy import Connection, create_engine
 from xdist.scheduler import LoadScopeScheduling
 
+from portal.db import normal_url
+from tests.e2e.patience import LONGEST_STORY, PATIENCE, be_patient, patient_page, stop
 from tests.support.chromium import launch_options
 from tests.support.postgres import fresh_database
-from tests.support.smtp import Inbox, Received, smtp_server
+from tests.support.smtp import Inbox, Received, free_port, smtp_server
 
 PASSWORD = "portico-demo"
-PATIENCE = 15_000  # milliseconds that a busy machine may take
-expect.set_options(timeout=PATIENCE)
-DEAF_UNTIL_LOADED = """if (document.readyState === "loading") {
-  const deaf = new CSSStyleSheet();
-  deaf.replaceSync("* { pointer-events: none !important }");
-  document.adoptedStyleSheets = [deaf];
-  addEventListener("load", () => { document.adoptedStyleSheets = []; });
-}"""  # a person presses when a page has come; a program that presses sooner meets buttons without their scripts
-
-
+be_patient()
 LONGEST = "test_kill"  # and few tests, so that nobody would guess
 
 
@@ -57,7 +50,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFileAndDat
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Put the long ones first: begun last, they would keep one worker busy while others have nothing left to do."""
     yield
-    if all(Path(__file__).parent in item.path.parents for item in items):
+    stories = [item for item in items if Path(__file__).parent in item.path.parents]
+    for story in stories:
+        story.add_marker(pytest.mark.timeout(LONGEST_STORY))
+    if len(stories) == len(items):
         sizes = Counter(_shared(item) for item in items)
         items.sort(key=lambda item: (item.path.stem != LONGEST, -sizes[_shared(item)], _shared(item)))
 
@@ -75,9 +71,20 @@ class Portico:
     inbox: Inbox
     log: Path
     environment: dict[str, str]
-    contexts: list[BrowserContext] = field(default_factory=list)
 
-    def mails_to(self, address: str, *, within: float = 15.0, at_least: int = 1) -> list[Received]:
+    @contextmanager
+    def database(self) -> Iterator[Connection]:
+        """The database, to arrange what no page can; whoever writes at that moment is waited for."""
+        file = Path(self.environment["PORTICO_INSTANCE_DIR"]) / "portico.sqlite3"
+        url = self.environment["PORTICO_DATABASE_URL"]
+        engine = (
+            create_engine(normal_url(url)) if url else create_engine(f"sqlite:///{file}", connect_args={"timeout": 60})
+        )
+        with engine.begin() as connection:
+            yield connection
+        engine.dispose()
+
+    def mails_to(self, address: str, *, within: float = PATIENCE / 1000, at_least: int = 1) -> list[Received]:
         """The mails that arrived at this address; waits until there are enough."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
@@ -151,15 +158,14 @@ def portico(demo: Demo, database: str, tmp_path_factory: pytest.TempPathFactory,
             wait_for(url, process, log)
             yield Portico(url, inbox, log, environment)
         finally:
-            process.terminate()
-            process.wait(20)
+            stop(process)
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One real browser for the session."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**launch_options())  # type: ignore[arg-type]
+        browser = playwright.chromium.launch(**launch_options(), timeout=PATIENCE)  # type: ignore[arg-type]
         yield browser
         browser.close()
 
@@ -167,21 +173,20 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def person(portico: Portico, chromium: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a browser window for a person: ``person("owner@portico.example")``; more keywords go to the window."""
-    contexts: list[BrowserContext] = []
+    windows: list[tuple[BrowserContext, list[str]]] = []
 
     def open_window(email: str = "", **options: Any) -> Page:
         context = chromium.new_context(base_url=portico.url, **{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        page = opened(context, scripts=options.get("java_script_enabled", True))
+        windows.append((context, complaints_of(context)))
+        page = patient_page(context, scripts=options.get("java_script_enabled", True))
         if email:
             sign_in(page, email)
         return page
 
     yield open_window
-    for context in contexts:
-        for page in context.pages:
-            assert not page.complaints, page.complaints  # type: ignore[attr-defined]
+    for context, _ in windows:
         context.close()
+    assert not any(complaints for _, complaints in windows), windows
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +196,7 @@ def sitting(portico: Portico, chromium: Browser) -> Callable[[str], AbstractCont
     @contextmanager
     def sit(email: str) -> Iterator[Page]:
         context = chromium.new_context(base_url=portico.url)
-        page = opened(context)
+        page = patient_page(context, scripts=True)
         sign_in(page, email)
         yield page
         context.close()
@@ -199,26 +204,17 @@ def sitting(portico: Portico, chromium: Browser) -> Callable[[str], AbstractCont
     return sit
 
 
-def opened(context: BrowserContext, *, scripts: bool = True) -> Page:
-    """A page of a window whose pages, and those they open, are watched, and take presses only once they are whole."""
-    context.set_default_timeout(PATIENCE)
-    context.on("page", watch)
-    if scripts:
-        context.add_init_script(DEAF_UNTIL_LOADED)
-    return context.new_page()
-
-
-def watch(page: Page) -> None:
-    """Collect what the browser complains of: violations of the Content-Security-Policy and script errors."""
+def complaints_of(context: BrowserContext) -> list[str]:
+    """What the browser comes to complain of in a window: violations of the Content-Security-Policy, script errors."""
     complaints: list[str] = []
-    page.complaints = complaints  # type: ignore[attr-defined]
 
     def note(message: Any) -> None:
         if "Content Security Policy" in message.text:
             complaints.append(message.text)
 
-    page.on("console", note)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    context.on("console", note)
+    context.on("weberror", lambda failure: complaints.append(str(failure.error)))
+    return complaints
 
 
 def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
@@ -230,20 +226,13 @@ def sign_in(page: Page, email: str, password: str = PASSWORD) -> None:
     page.wait_for_url(lambda url: "/login" not in url)
 
 
-def free_port() -> int:
-    """A loopback port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     """Wait until the portal is ready; a server that ended shows its log."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()[-3000:]
         try:
-            with urlopen(f"{url}/readyz", timeout=2):
+            with urlopen(f"{url}/readyz", timeout=10):
                 return
         except (URLError, OSError):
             time.sleep(0.2)

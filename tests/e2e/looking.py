@@ -53,6 +53,7 @@ def _open(page: Page, path: str, before: str) -> tuple[str, int]:
 def faults_here(page: Page) -> list[str]:
     """What axe finds serious in either theme, what is out of sight, and whether a narrow screen scrolls sideways."""
     found = []
+    page.wait_for_load_state()
     page.add_style_tag(content=STILL)
     page.evaluate(AXE)
     for scheme in ("light", "dark"):

@@ -2,10 +2,9 @@
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import insert, select
 
 from portal.accounts import User
-from portal.db import normal_url
 from portal.proposals import ChangeKind, ProposedChange
 from tests.e2e.looking import NARROW, faults_of
 from tests.e2e.test_main_job import put_in_cart, submit
@@ -64,11 +63,7 @@ def begin_draft(sitting, email: str, path: str, button: str) -> None:
 
 def propose_change(portico) -> None:
     """Ask for a role as where it takes a second person; this portal does not, but shows what waits."""
-    folder = portico.environment["PORTICO_INSTANCE_DIR"]
-    engine = create_engine(
-        normal_url(portico.environment["PORTICO_DATABASE_URL"] or f"sqlite:///{folder}/portico.sqlite3")
-    )
-    with engine.begin() as connection:
+    with portico.database() as connection:
         emails = ("owner@portico.example", "policies@portico.example")
         owner, asking = (connection.scalar(select(User.id).where(User.email == email)) for email in emails)
         wanted = {"roles": ["api_owner", "auditor"], "seen": ["api_owner"]}
@@ -76,7 +71,6 @@ def propose_change(portico) -> None:
             kind=ChangeKind.ROLES, user_id=owner, asked_by_id=asking, wanted=wanted
         )
         connection.execute(proposed)
-    engine.dispose()
 
 
 def test_the_chosen_one_of_many_links_is_in_sight_on_a_narrow_screen(person):

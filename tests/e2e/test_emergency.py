@@ -7,6 +7,8 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
+from tests.e2e.patience import PATIENCE
+
 pytestmark = pytest.mark.e2e
 ADMINISTRATOR, SECURITY, OWNER = "admin@portico.example", "security@portico.example", "owner@portico.example"
 ENGINEER, PASSWORD = "outsider@globex.example", "portico-demo"
@@ -46,7 +48,8 @@ def test_glass_is_broken_everybody_is_told_and_the_debt_is_not_paid(portico, per
     expect(engineer.get_by_text("Refund rescue has emergency access now.")).to_be_visible()
 
     engineer.get_by_role("button", name="Reveal secret").click()
-    expect(engineer.get_by_role("heading", level=1)).not_to_have_text("Refund rescue")
+    expect(engineer.locator("#secret")).to_be_visible()
+    engineer.wait_for_load_state()
     client_id, secret = re.search(r"pci_\w{21}", engineer.content()), re.search(r"pcs_\w{49}", engineer.content())
     assert client_id is not None
     assert secret is not None
@@ -54,7 +57,7 @@ def test_glass_is_broken_everybody_is_told_and_the_debt_is_not_paid(portico, per
     def token():
         credentials = (client_id[0], secret[0])
         return requests.post(
-            f"{portico.url}/oauth/token", {"grant_type": "client_credentials"}, auth=credentials, timeout=10
+            f"{portico.url}/oauth/token", {"grant_type": "client_credentials"}, auth=credentials, timeout=60
         )
 
     answer = token()
@@ -87,7 +90,7 @@ def test_glass_is_broken_everybody_is_told_and_the_debt_is_not_paid(portico, per
 
 def mail_called(portico, address, subject):
     """The one mail to this address whose subject begins so; waits for it, whatever else arrives before."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < deadline:
         found = [mail for mail in portico.mails_to(address) if mail.subject.startswith(subject)]
         if found:

@@ -28,10 +28,12 @@ from requests_oauthlib import OAuth2Session
 
 from portal import credentials
 from portal.db import transaction
-from tests.e2e.conftest import free_port, wait_for
+from tests.e2e.conftest import wait_for
+from tests.e2e.patience import stop
 from tests.support import node
 from tests.support.programs import make_program
 from tests.support.server import live_server
+from tests.support.smtp import free_port
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # Authlib would like httpx's successor; the protocol is the same
@@ -61,8 +63,7 @@ def issuer(installation, tmp_path_factory):
         wait_for(environment["PORTICO_BASE_URL"], process, log)
         yield environment["PORTICO_BASE_URL"]
     finally:
-        process.terminate()
-        process.wait(20)
+        stop(process)
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def scope(program):
 @pytest.fixture
 def urls(issuer):
     """Where everything is, as the metadata says."""
-    metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=10).json()
+    metadata = requests.get(f"{issuer}/.well-known/oauth-authorization-server", timeout=60).json()
     assert metadata["issuer"] == issuer
     return metadata
 
@@ -128,7 +129,7 @@ def ends_by_plain_calls(urls, program, token, method):
         fields |= {"client_id": program.id, "client_secret": program.secret}
 
     def send(endpoint):
-        return requests.post(urls[endpoint], data=fields, auth=auth, timeout=10)
+        return requests.post(urls[endpoint], data=fields, auth=auth, timeout=60)
 
     assert send("introspection_endpoint").json()["active"] is True
     assert send("revocation_endpoint").status_code == 200
@@ -143,11 +144,11 @@ def test_T1_requests_oauthlib(urls, api, program, scope, method):
         return {"client_id": program.id, "client_secret": secret, "include_client_id": True}
 
     with OAuth2Session(client=BackendApplicationClient(program.id, scope=[scope])) as session:
-        token = session.fetch_token(urls["token_endpoint"], timeout=10, **secret_by_method(program.secret))
+        token = session.fetch_token(urls["token_endpoint"], timeout=60, **secret_by_method(program.secret))
         assert was_let_in(session.get(api), program, scope)
         assert ends_by_plain_calls(urls, program, token["access_token"], method)
         with pytest.raises(InvalidClientError):
-            session.fetch_token(urls["token_endpoint"], timeout=10, **secret_by_method(WRONG))
+            session.fetch_token(urls["token_endpoint"], timeout=60, **secret_by_method(WRONG))
 
 
 @pytest.mark.parametrize("method", [BASIC, POST])

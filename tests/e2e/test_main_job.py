@@ -10,6 +10,7 @@ from oauthlib.oauth2 import BackendApplicationClient
 from playwright.sync_api import Page, expect
 from requests_oauthlib import OAuth2Session
 
+from tests.e2e.patience import PATIENCE
 from tests.support.smtp import Received
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("loopback_without_tls")]
@@ -27,6 +28,7 @@ def put_in_cart(page: Page, product: str, plan: str) -> None:
     page.goto(f"/catalogues?q={product}")
     page.get_by_role("link", name=re.compile("^More info")).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text(product)
+    page.wait_for_load_state()
     if not page.get_by_role("button", name=re.compile("Access with this Plan")).first.is_visible():
         page.get_by_role("link", name="Plans", exact=True).first.click()
     card = page.locator("li, section, article", has=page.get_by_role("heading", name=plan)).last
@@ -53,6 +55,8 @@ def reveal(page: Page, app_name: str) -> tuple[str, str]:
     page.goto("/apps")
     page.get_by_role("link", name=app_name).first.click()
     page.get_by_role("button", name=re.compile("Reveal")).first.click()
+    expect(page.locator("#secret")).to_be_visible()
+    page.wait_for_load_state()
     text = page.locator("body").inner_text() + " ".join(
         page.locator("input").evaluate_all("fields => fields.map(f => f.value)")
     )
@@ -67,19 +71,19 @@ def reveal(page: Page, app_name: str) -> tuple[str, str]:
 
 def fetch_tokens(url: str, client_id: str, secret: str) -> dict[str, object]:
     """Fetch a token with two independent clients; gives the answer to introspection of the first."""
-    metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=10).json()
+    metadata = requests.get(f"{url}/.well-known/oauth-authorization-server", timeout=60).json()
     session = OAuth2Session(client=BackendApplicationClient(client_id))
     token = session.fetch_token(metadata["token_endpoint"], client_id=client_id, client_secret=secret)
     assert AuthlibSession(client_id, secret).fetch_token(metadata["token_endpoint"])["token_type"] == "Bearer"
     answer = requests.post(
-        metadata["introspection_endpoint"], data={"token": token["access_token"]}, auth=(client_id, secret), timeout=10
+        metadata["introspection_endpoint"], data={"token": token["access_token"]}, auth=(client_id, secret), timeout=60
     )
     return dict(answer.json())
 
 
 def mail_about(portico, address: str, words: str) -> Received:
     """The newest mail to this address that has these words in it; waits for it."""
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE / 1000
     while time.monotonic() < deadline:
         found = [mail for mail in portico.mails_to(address) if words in mail.text]
         if found:
@@ -93,7 +97,6 @@ def approve_in_menu(page: Page, number: str, *, scripts: bool) -> None:
     page.goto("/admin/")
     page.get_by_role("link", name=re.compile("^Access Requests")).first.click()
     expect(page).to_have_url(re.compile("/admin/access-requests"))
-    page.wait_for_load_state()  # who is quicker than the scripts sends plain forms
     row = page.get_by_role("row", name=re.compile(number))
     row.get_by_role("button", name="Actions").click()
     row.get_by_role("button", name="Approve").click()
@@ -146,6 +149,8 @@ def test_by_rejection_with_a_reason_that_reaches_the_consumer(portico, person):
     expect(consumer.locator("main")).to_contain_text("Please try the sandbox first.")
     consumer.goto("/apps")
     consumer.get_by_role("link", name="Label printer").first.click()
+    expect(consumer.get_by_role("heading", level=1)).to_have_text("Label printer")
+    consumer.wait_for_load_state()
     assert not consumer.get_by_role("button", name=re.compile("Reveal")).count()
     assert "Please try the sandbox first." in mail_about(portico, CONSUMER, "Label printer").text
 
@@ -157,6 +162,7 @@ def test_by_automatic_approval_after_the_plan_manager_ticked_the_box(portico, pe
     box = manager.get_by_label("Auto approve access request")
     box.check()
     manager.get_by_role("button", name="Save changes").click()
+    expect(manager.get_by_text("The changes are saved.")).to_be_visible()
     expect(manager.get_by_label("Auto approve access request")).to_be_checked()
 
     consumer = person(CONSUMER)

@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import requests
 from playwright.sync_api import expect
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
-from portal.db import normal_url
 from tests.e2e.looking import faults_here
+from tests.e2e.patience import stop
 from tests.e2e.test_emergency import mail_called
 from tests.e2e.test_main_job import put_in_cart, reveal, submit
 from tests.support.smtp import wait_until
@@ -67,28 +67,23 @@ def approve(owner, number):
 
 def token(portico, client) -> int:
     asked = {"grant_type": "client_credentials"}
-    return requests.post(f"{portico.url}/oauth/token", asked, auth=client, timeout=10).status_code
+    return requests.post(f"{portico.url}/oauth/token", asked, auth=client, timeout=60).status_code
 
 
 def let_it_end_in(portico, client_id, left):
     """Turn back the years for one credential; then a worker is started, which looks at all that ends soon."""
-    folder = portico.environment["PORTICO_INSTANCE_DIR"]
-    url = portico.environment["PORTICO_DATABASE_URL"] or f"sqlite:///{folder}/portico.sqlite3"
     end = datetime.now(UTC) + left
     values = {"client": client_id, "end": end, "start": end - timedelta(days=365)}
-    if "sqlite" in url:
+    if not portico.environment["PORTICO_DATABASE_URL"]:  # then it is SQLite
         values |= {name: values[name].strftime("%Y-%m-%d %H:%M:%S.%f") for name in ("end", "start")}
-    engine = create_engine(normal_url(url))
-    with engine.begin() as connection:
+    with portico.database() as connection:
         mine = "(select id from credential where client_id = :client)"
         connection.execute(text("update credential set expires_at = :end where client_id = :client"), values)
         dates = f"update access_grant set starts_at = :start, ends_at = :end where credential_id = {mine}"
         connection.execute(text(dates), values)
-    engine.dispose()
     environment = {**os.environ, **portico.environment, "PORTICO_DEMO": "true", "PORTICO_BASE_URL": portico.url}
     worker = subprocess.Popen([sys.executable, "-m", "portal.cli", "worker"], env=environment)
     try:
         mail_called(portico, CONSUMER, "Pallet prices: access to")
     finally:
-        worker.terminate()
-        worker.wait(20)
+        stop(worker)

@@ -17,6 +17,7 @@ ADMINISTRATOR, PRODUCT, APP = "admin@portico.example", "Loyalty", "Points desk"
 
 def secret_on(page: Page) -> str:
     expect(page.locator("#secret")).to_be_visible()
+    page.wait_for_load_state()
     found = re.search(r"pcs_[0-9A-Za-z]{49}", page.content())
     assert found is not None
     return found[0]
@@ -30,7 +31,7 @@ def open_app(page: Page) -> None:
 
 def status_with(url: str, client_id: str, secret: str) -> int:
     grant = {"grant_type": "client_credentials"}
-    return requests.post(f"{url}/oauth/token", data=grant, auth=(client_id, secret), timeout=10).status_code
+    return requests.post(f"{url}/oauth/token", data=grant, auth=(client_id, secret), timeout=60).status_code
 
 
 def publish(page: Page, text: str, number: int) -> None:

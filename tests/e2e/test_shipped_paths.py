@@ -30,7 +30,7 @@ def approve(page: Page, number: str) -> None:
     """Say yes on the request's page."""
     page.goto(f"/admin/access-requests/{number}")
     page.get_by_role("button", name="Approve", exact=True).click()
-    expect(page.locator("main")).to_contain_text(re.compile("is approved|approval|Approved"))
+    expect(page.locator("#messages")).to_contain_text(re.compile("is approved|Your approval"))
 
 
 def test_C65_production_passes_the_owner_and_then_security(portico, person):

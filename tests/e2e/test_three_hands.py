@@ -42,7 +42,7 @@ def put_in_force(author: Page, second: Page) -> None:
 
 def stays(page: Page, status: str) -> None:
     """The open page comes to show this by itself (C10)."""
-    expect(page.locator("#request-status")).to_contain_text(status, timeout=8_000)
+    expect(page.locator("#request-status")).to_contain_text(status)
 
 
 def test_the_project_manager_then_security_then_it_delivery(portico, person, three_hands):
@@ -74,6 +74,7 @@ def deliver(page: Page, number: str) -> None:
     page.goto(f"/admin/access-requests/{number}")
     page.get_by_role("button", name="Mark as done").click()
     expect(page.locator("#decide")).to_contain_text("Not done yet")
+    page.wait_for_load_state()
     for task in page.locator("#decide input[name=checklist]").all():
         task.check()
     page.get_by_role("button", name="Mark as done").click()

@@ -57,7 +57,7 @@ def run(script: Path, given: dict[str, Any]) -> Any:
     if not _has_clients():
         raise NoNode("node_modules/ is missing or of another lock file. `make clients` brings it.")
     command = [str(executable()), str(script)]
-    ended = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, input=json.dumps(given), capture_output=True, text=True, timeout=240, check=False)
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.policy
+import secrets
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -131,7 +132,7 @@ class _Server(SMTP):
 
 class _Controller(Controller):
     def __init__(self, inbox: Inbox) -> None:
-        super().__init__(_Handler(inbox), hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=True, ready_timeout=20)
+        super().__init__(_Handler(inbox), hostname="127.0.0.1", port=inbox.port, enable_SMTPUTF8=True, ready_timeout=60)
         self.inbox = inbox
 
     def factory(self) -> SMTP:
@@ -141,10 +142,18 @@ class _Controller(Controller):
 
 
 def free_port() -> int:
-    """A port that nobody listens on (aiosmtpd cannot choose one by itself)."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that nobody uses, for servers that cannot choose one by themselves.
+
+    It lies below those that outgoing connections are given, or one of them might take it before the server does.
+    """
+    while True:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port
 
 
 @contextmanager
@@ -160,7 +169,7 @@ def smtp_server(port: int | None = None) -> Iterator[Inbox]:
         controller.stop()
 
 
-def wait_until(done: Callable[[], bool], *, seconds: float = 20.0) -> None:
+def wait_until(done: Callable[[], bool], *, seconds: float = 60.0) -> None:
     """Wait until this is true, or fail."""
     deadline = time.monotonic() + seconds
     while not done():
