@@ -33,7 +33,8 @@ from tests.support.builders import (
 from tests.support.ends import hold
 from tests.web.test_every_route import ours
 
-pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.timeout(600)]
+# Who may do what is decided alike on both databases, and the pages are many: one is enough.
+pytestmark = [pytest.mark.usefixtures("app"), pytest.mark.timeout(600), pytest.mark.appearance]
 # What the words of the world below begin with; each is told to those whom it concerns, and to nobody else.
 CANARY = re.compile(r"[Cc]anary-\w+")
 # People who must not read any of it; what a role shows of everybody's things on purpose is left out.
@@ -191,7 +192,6 @@ def rows() -> dict[tuple[str, Any], tuple[Any, ...]]:
     return found
 
 
-@pytest.mark.appearance  # what is shown to whom is decided alike on both databases, and the pages are many
 @pytest.mark.parametrize("who", OUTSIDERS)
 def test_A1_A9_nobody_reads_a_word_of_what_is_not_theirs(app, browser, who):
     world, told = World(), []
