@@ -128,6 +128,7 @@ def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseRetur
     person = current_person()
     may_revoke = grant.is_held and access.may_revoke(grant, person) and person.may(Right.REVOKE_ACCESS)
     change = access.plan_change_of(grant.credential) if may_revoke else None
+    again = access.pending_reapproval_of(grant) if grant.is_held else None
     return render(
         "admin/grants/show.html",
         status=status,
@@ -137,6 +138,8 @@ def _show(grant: Grant, form: ReasonForm, *, status: int = 200) -> ResponseRetur
         may_resume=may_revoke and access.may_resume(grant, person),
         may_change=change is not None and bool(change.plans) and access.may_change_plan(grant.credential, person),
         changing=change.pending if change is not None else None,
+        reapproval=again,
+        may_open_reapproval=again is not None and access.find_request(again.number, seen_by=person) is not None,
         ground=register.ground_of(grant),
         standings=access.standings_of(grant.request),
         seen=access.find_request(grant.request.number, seen_by=person) is not None,

@@ -72,10 +72,11 @@ DIAGRAMS: tuple[tuple[str, str, Moves, StrEnum, Mapping[tuple[Any, Any], str]], 
         GRANT_MOVES,
         GrantState.ACTIVE,
         {
-            (GrantState.ACTIVE, GrantState.SUSPENDED): "by whoever may revoke it",
+            (GrantState.ACTIVE, GrantState.SUSPENDED): "by whoever may revoke it, or not approved again in time",
             (GrantState.SUSPENDED, GrantState.ACTIVE): "resumed",
             (GrantState.ACTIVE, GrantState.EXPIRED): "its time is over",
-            (GrantState.ACTIVE, GrantState.SUPERSEDED): "a renewal or another plan takes its place",
+            (GrantState.ACTIVE, GrantState.SUPERSEDED): "a renewal, another plan or a re-approval takes its place",
+            (GrantState.SUSPENDED, GrantState.SUPERSEDED): "approved again",
         },
     ),
     (

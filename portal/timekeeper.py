@@ -69,6 +69,7 @@ class Timekeeper:
         if self._is_time("retirements", LOOK_AFTER_EVERY_SECONDS):
             done += self.fire("api_product", lifecycle.products_due, lifecycle.retire_due_product)
             done += self.fire("plan", lifecycle.plans_due, lifecycle.retire_due_plan)
+            done += self.fire("access_grant", access.reapprovals_due, access.suspend_unapproved)
         if self._is_time("look_after", LOOK_AFTER_EVERY_SECONDS):
             self._chore(self._look_after)
             self._chore(lambda: schedule.forget_finished(older_than=TIMERS_ARE_KEPT))

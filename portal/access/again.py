@@ -1,4 +1,4 @@
-"""Asking again for access that is held, on the same credential: what a renewal and a change of plan have in common.
+"""Asking again for access that is held, on the same credential: what renewal, change of plan and re-approval share.
 
 The request is made from what is held, not from a cart, and goes the way of every request from there on.
 """
@@ -27,7 +27,10 @@ from portal.errors import Conflict
 
 @dataclass(frozen=True)
 class Again:
-    """What is asked for again: ``items`` as in a cart, one for each of the ``grants``; ``scopes`` by product."""
+    """What is asked for again: ``items`` as in a cart, one for each of the ``grants``; ``scopes`` by product.
+
+    ``catalogue_name`` is where it was found, for items that lie in no catalogue.
+    """
 
     kind: RequestKind
     credential: Credential
@@ -36,6 +39,7 @@ class Again:
     items: Sequence[CartItem]
     grants: Sequence[Grant]
     scopes: Mapping[int, list[str]]
+    catalogue_name: str = ""
 
 
 def item_like(grant: Grant, plan: Plan, catalogue: Catalogue) -> CartItem:
@@ -105,7 +109,7 @@ def _request(again: Again, judged: Judged, *, reason: str, form_ids: Sequence[in
         answers=dict(judged.answers),
         answer_origins=dict(judged.origins),
         form_ids=list(form_ids),
-        catalogue_name=again.items[0].catalogue.name,
+        catalogue_name=again.catalogue_name or again.items[0].catalogue.name,
         auth_method=credential.auth_method,
         credential=credential,
         credential_name=credential.name,

@@ -153,6 +153,8 @@ def withdraw(request: AccessRequest, *, by: User) -> AccessRequest:
         raise Conflict(_what_happened(locked))
     if locked.kind is RequestKind.BREAK_GLASS:
         raise Conflict("The review of an emergency cannot be withdrawn. Revoke the access if it is over.")
+    if locked.kind is RequestKind.REAPPROVAL:
+        raise Conflict("The owners of the API have asked for this approval. Revoke the access if you need it no more.")
     close_as_withdrawn(locked, by=by)
     return locked
 

@@ -115,7 +115,9 @@ def close_as_withdrawn(request: AccessRequest, *, by: User, reason: str = "") ->
 
 
 def close_refused(request: AccessRequest, status: RequestStatus, *, by: User | None, reason: str) -> None:
-    """Close a locked request without access. What was given beforehand, in an emergency, ends here (I3)."""
+    """Close a locked request without access. What was given beforehand ends here: in an emergency in any case (I3), and
+    what was to be approved again where somebody has said no; where only nobody answered, its day decides.
+    """
     cancel_unanswered(request)
     request.move_to(status)
     if request.kind is RequestKind.BREAK_GLASS:
@@ -124,6 +126,21 @@ def close_refused(request: AccessRequest, status: RequestStatus, *, by: User | N
             _revoke(grant, by, reason)
         if held is not None and held.is_live:
             credentials.end(held, by=by, reason=reason)
+    elif request.kind is RequestKind.REAPPROVAL and status is RequestStatus.REJECTED and by is not None:
+        _end_rejected(request, by, reason)
+
+
+def _end_rejected(request: AccessRequest, by: User, reason: str) -> None:
+    """End the access that somebody has refused to approve again; its credential goes with its last access."""
+    credential = lock(Credential, request.credential_id) if request.credential_id is not None else None
+    if credential is None:
+        return
+    for grant in held_through(credential):
+        if grant.product_id in {item.product_id for item in request.items}:
+            _revoke(grant, by, reason)
+    db.session.flush()
+    if credential.is_live and not held_through(credential):
+        credentials.end(credential, by=by, reason=reason)
 
 
 def cancel_unanswered(request: AccessRequest) -> None:

@@ -104,6 +104,7 @@ _QUESTION = Question(
         _product.slug,
         _grant.starts_at,
         _grant.ends_at,
+        _grant.reapprove_by,
         _product.retires_on,
         _plan.retires_on.label("plan_retires_on"),
     )
@@ -160,7 +161,7 @@ def _rows(client_id: str, asked_with: str) -> Sequence[Any]:
 def _entitlement(rows: Sequence[Any], proof: str | None = None) -> Entitlement:
     moment, first = now(), rows[0]
     opened = sorted((row for row in rows if row.slug is not None and _is_running(row, moment)), key=attrgetter("slug"))
-    ends = [end for row in opened for end in (row.ends_at, _midnight(row.retires_on)) if end is not None]
+    ends = [end for row in opened for end in _ends_of(row) if end is not None]
     own = (first.expires_at, first.parent_expires_at, _midnight(first.plan_retires_on))
     ends += [end for end in own if end is not None]
     return Entitlement(
@@ -201,9 +202,12 @@ def _parent_is_live(credential: Any, moment: datetime) -> bool:
 
 
 def _is_running(grant: Any, moment: datetime) -> bool:
-    if grant.retires_on is not None and moment >= day_begins(grant.retires_on):
-        return False
-    return bool(grant.starts_at <= moment and (grant.ends_at is None or moment < grant.ends_at))
+    return grant.starts_at <= moment and all(end is None or moment < end for end in _ends_of(grant))
+
+
+def _ends_of(grant: Any) -> tuple[datetime | None, ...]:
+    """When it stops by itself: at its end, with its product, or because nobody has approved it again (C130)."""
+    return grant.ends_at, grant.reapprove_by, _midnight(grant.retires_on)
 
 
 def _midnight(day: date | None) -> datetime | None:

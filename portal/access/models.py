@@ -67,11 +67,12 @@ class RequestKind(StrEnum):
     RENEWAL = "renewal"
     PLAN_CHANGE = "plan_change"
     BREAK_GLASS = "break_glass"
+    REAPPROVAL = "reapproval"
 
     @property
     def label(self) -> str:
         """The kind as people read it."""
-        return {"new": "New access", "break_glass": "Emergency access"}.get(
+        return {"new": "New access", "break_glass": "Emergency access", "reapproval": "Re-approval"}.get(
             self.value, self.value.replace("_", " ").capitalize()
         )
 
@@ -261,17 +262,28 @@ class GrantState(StrEnum):
 
 GRANT_MOVES: dict[GrantState, frozenset[GrantState]] = {
     GrantState.ACTIVE: frozenset({GrantState.SUSPENDED, GrantState.REVOKED, GrantState.EXPIRED, GrantState.SUPERSEDED}),
-    GrantState.SUSPENDED: frozenset({GrantState.ACTIVE, GrantState.REVOKED, GrantState.EXPIRED}),
+    GrantState.SUSPENDED: frozenset({GrantState.ACTIVE, GrantState.REVOKED, GrantState.EXPIRED, GrantState.SUPERSEDED}),
     GrantState.REVOKED: frozenset(),
     GrantState.EXPIRED: frozenset(),
     GrantState.SUPERSEDED: frozenset(),
 }
 HELD_STATES = (GrantState.ACTIVE, GrantState.SUSPENDED)
 HELD = text("state IN ('active', 'suspended')")
+_AWAITED = text("reapprove_by IS NOT NULL AND state = 'active'")
+
+
+class Cause(StrEnum):
+    """Why an access was suspended, when it was no person who did it."""
+
+    NOT_REAPPROVED = "not_reapproved"
+    USAGE = "usage"
 
 
 class Grant(Base):
-    """The access of one app to one product, on the terms that were approved."""
+    """The access of one app to one product, on the terms that were approved.
+
+    ``reapprove_by`` is until when somebody has to approve it again; from then on it opens nothing (C130).
+    """
 
     __tablename__ = "access_grant"
 
@@ -294,6 +306,8 @@ class Grant(Base):
     suspended_at: Mapped[datetime | None]
     suspended_reason: Mapped[str] = mapped_column(Text, default="")
     suspended_by_app: Mapped[bool] = mapped_column(default=False)
+    suspended_cause: Mapped[Cause | None] = mapped_column(words(Cause))
+    reapprove_by: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
     revoked_reason: Mapped[str] = mapped_column(Text, default="")
     version: Mapped[int] = mapped_column(default=1)
@@ -314,6 +328,7 @@ class Grant(Base):
             sqlite_where=HELD,
             postgresql_where=HELD,
         ),
+        Index("ix_access_grant_reapprove_by", "reapprove_by", sqlite_where=_AWAITED, postgresql_where=_AWAITED),
     )
     __mapper_args__ = {"version_id_col": version}
 
@@ -325,7 +340,12 @@ class Grant(Base):
     @property
     def is_live(self) -> bool:
         """Whether the access opens something now."""
-        return self.state is GrantState.ACTIVE and self.is_held
+        return self.state is GrantState.ACTIVE and self.is_held and not self.lacks_approval
+
+    @property
+    def lacks_approval(self) -> bool:
+        """Whether it should have been approved again by now, so that it opens nothing, worker or not."""
+        return self.reapprove_by is not None and self.reapprove_by <= now()
 
     @property
     def is_held(self) -> bool:
@@ -342,6 +362,8 @@ class Grant(Base):
         """The state as people read it; access whose time is over is expired, worker or not."""
         if self.state in HELD_STATES and not self.is_held:
             return "Expired"
+        if self.state is GrantState.ACTIVE and self.lacks_approval:
+            return "Suspended"
         return "Replaced" if self.state is GrantState.SUPERSEDED else self.state.value.capitalize()
 
     def move_to(self, state: GrantState) -> None:

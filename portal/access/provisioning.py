@@ -1,7 +1,8 @@
 """Making access on approval, and nowhere else: new access, and access that takes the place of what stands (T50, C76).
 
-A renewal and a change of plan ask for products that the same credential already opens. Until they are approved the old
-terms stay in force; then the old access is replaced, not ended: both stand in one transaction, and the secret stays.
+A renewal, a change of plan and a re-approval are about products that the same credential already opens. Until they are
+approved the old terms stay in force; then the old access is replaced, not ended: both stand in one transaction, and the
+secret stays.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sqlalchemy import select
 
 from portal import credentials
 from portal.access.ending import end_expired
-from portal.access.models import AccessRequest, Grant, GrantState, RequestItem, RequestKind
+from portal.access.models import AccessRequest, Cause, Grant, GrantState, RequestItem, RequestKind
 from portal.access.review import PolicyDecision, StageState
 from portal.access.standing import conditions_of
 from portal.access.terms import last_decision, seal_terms, terms_of_use_now
@@ -25,7 +26,8 @@ from portal.errors import Conflict
 from portal.events import EventKind, record
 from portal.policies import joined
 
-REPLACING = frozenset({RequestKind.RENEWAL, RequestKind.PLAN_CHANGE})
+REPLACING = frozenset({RequestKind.RENEWAL, RequestKind.PLAN_CHANGE, RequestKind.REAPPROVAL})
+TERMS_ANEW = REPLACING - {RequestKind.REAPPROVAL}  # which gives no more time than there was
 AS_A_WHOLE = frozenset({RequestKind.PLAN_CHANGE, RequestKind.BREAK_GLASS})  # no line of them is declined alone
 ENDED_BEFORE = "Its access ended before this was approved."
 
@@ -45,7 +47,7 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     of_use = terms_of_use_now(request.standing_items)
     credential = chosen or _new_credential(request, by)  # from here on nothing but writing, in as few steps as can be
     replaced = _replaced_by(request)
-    goes_on = request.kind in REPLACING and credential.id == request.credential_id
+    goes_on = request.kind in TERMS_ANEW and credential.id == request.credential_id
     ends_at = _put_on_terms(credential, request, by) if goes_on else credential.expires_at
     if until is not None:
         credential.expires_at = ends_at = min(until, credential.expires_at or until)
@@ -58,7 +60,9 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
         old = replaced.get(grant.product.id)
         if old is not None:
             grant.renews_id, grant.last_used_at = old.id, old.last_used_at
-            if request.auto_approved:  # nobody has taken back what a reviewer asked for
+            if request.kind is RequestKind.REAPPROVAL:
+                _take_over(grant, old)
+            elif request.auto_approved:  # nobody has taken back what a reviewer asked for
                 grant.conditions = list(old.conditions)
     _seal(grants, decision, of_use)
     db.session.add_all(grants)
@@ -68,6 +72,22 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
         record(EventKind.ACCESS_GRANTED, subject=grant, by=by, after=after)
     request.credential = credential
     return credential
+
+
+def _take_over(grant: Grant, old: Grant) -> None:
+    """What is approved again goes on as it was, and nothing that was said about it before is forgotten.
+
+    Whoever suspended it has not resumed it by that; but what stopped only because nobody had approved it goes on.
+    """
+    grant.ends_at = min((end for end in (grant.ends_at, old.ends_at) if end is not None), default=None)
+    grant.conditions = list(dict.fromkeys([*old.conditions, *grant.conditions]))
+    if old.suspended_at is not None and old.suspended_cause is not Cause.NOT_REAPPROVED:
+        grant.state, grant.suspended_at, grant.suspended_reason = (
+            GrantState.SUSPENDED,
+            old.suspended_at,
+            old.suspended_reason,
+        )
+        grant.suspended_by_app, grant.suspended_cause = old.suspended_by_app, old.suspended_cause
 
 
 def _grant(request: AccessRequest, item: RequestItem, credential: Credential, ends_at: datetime | None) -> Grant:
@@ -105,10 +125,11 @@ def _replaced_by(request: AccessRequest) -> dict[int, Grant]:
     replaced = {}
     for item in request.standing_items:
         old = latest.pop(item.product_id, None)
-        if old is not None and old.state is GrantState.SUSPENDED:
+        again = old is not None and old.is_held and request.kind is RequestKind.REAPPROVAL
+        if old is not None and old.state is GrantState.SUSPENDED and not again:
             raise Conflict(f"The access to {item.product.name} is suspended, so it cannot be approved anew.")
         renewed = old is not None and old.state is GrantState.EXPIRED and request.kind is RequestKind.RENEWAL
-        if old is not None and (old.state is GrantState.ACTIVE or renewed):
+        if old is not None and (old.state is GrantState.ACTIVE or renewed or again):
             replaced[item.product_id] = old
         else:
             item.declined, item.declined_because, item.is_open = True, ENDED_BEFORE, False

@@ -191,8 +191,8 @@ def foresee_renewal(renewal: Renewal, *, by: User, form_ids: Sequence[int], answ
 
 
 def grants_renewed_by(request: AccessRequest) -> Sequence[Grant]:
-    """The access that a renewal or another plan goes on from: what it has replaced, or what it would replace."""
-    if request.kind not in {RequestKind.RENEWAL, RequestKind.PLAN_CHANGE} or request.credential_id is None:
+    """The access that a renewal, another plan or a re-approval goes on from: what it replaced, or what it would."""
+    if request.kind in {RequestKind.NEW, RequestKind.BREAK_GLASS} or request.credential_id is None:
         return []
     replaced = select(Grant.renews_id).where(Grant.request_id == request.id, Grant.renews_id.is_not(None))
     wanted = list(db.session.scalars(replaced))

@@ -25,6 +25,7 @@ from portal.policies import joined
 
 LONGEST_REASON = 4000
 LONGEST_NAME = 120
+_GOES_ON = (RequestKind.RENEWAL, RequestKind.REAPPROVAL)  # who only goes on takes nothing of an allowance
 _ASKED = select(RequestItem.product_id).where(
     RequestItem.app_id == bindparam("app"), RequestItem.environment == bindparam("environment"), RequestItem.is_open
 )
@@ -89,7 +90,7 @@ def allowance_left(plan: Plan, *, by: User) -> int | None:
         .where(
             AccessRequest.requester_id == by.id,
             AccessRequest.plan_id == plan.id,
-            AccessRequest.kind != RequestKind.RENEWAL,  # who only goes on takes nothing more
+            AccessRequest.kind.not_in(_GOES_ON),
             AccessRequest.submitted_at > now() - timedelta(days=plan.allowance_days),
         )
     )

@@ -92,11 +92,21 @@ def stated_when_approved(grant: Grant) -> list[tuple[str, str]]:
     data = grant.terms.get("data") if grant.terms else None
     if not data:
         return []
-    basis = LegalBasis(data["legal_basis"]) if data["legal_basis"] else None
+    return _said(
+        data["classification"], LegalBasis(data["legal_basis"]) if data["legal_basis"] else None, data["regions"]
+    )
+
+
+def stated_now(product: ApiProduct) -> list[tuple[str, str]]:
+    """What a product states about its data now, under the same names."""
+    return _said(product.classification.value, product.legal_basis, product.regions)
+
+
+def _said(classification: str, basis: LegalBasis | None, regions: Sequence[str]) -> list[tuple[str, str]]:
     return [
-        ("Data classification", str(data["classification"]).capitalize()),
+        ("Data classification", classification.capitalize()),
         ("Legal basis", _basis_said(basis).capitalize() if basis is None else basis.label),
-        ("Data kept and processed in", _regions_said(data["regions"]).replace(NOT_STATED, NOT_STATED.capitalize())),
+        ("Data kept and processed in", _regions_said(regions).replace(NOT_STATED, NOT_STATED.capitalize())),
     ]
 
 

@@ -55,6 +55,7 @@ _INSIDE = frozenset(
 _ACCESS = {
     RequestKind.RENEWAL: ("Goes on to its old end until then", "Goes on with its new end"),
     RequestKind.PLAN_CHANGE: ("Goes on with the old terms until then", "Goes on with the new terms"),
+    RequestKind.REAPPROVAL: ("Stays open until its day, and then only if this is approved", "Goes on as it was"),
 }
 _STEP_STATES = {
     StageState.WAITING: "todo",
@@ -102,6 +103,8 @@ def path_of(request: AccessRequest) -> list[Step]:
     stages = _steps(request.stages)
     if request.kind is RequestKind.BREAK_GLASS:
         return [*_emergency_steps(request, submitted), *stages]
+    if request.kind is RequestKind.REAPPROVAL:
+        submitted = replace(submitted, label="Asked again", detail=f"for {request.requester.display_name}")
     if request.auto_approved:
         stages = [Step("Approved by the plan", str(request.terms.get("plan", "")), "done", request.decided_at)]
     before, after = _ACCESS.get(request.kind, ("The credential follows the approval", "Credential issued to the app"))

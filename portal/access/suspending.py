@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from portal.access.ending import lock_grant, may_revoke, may_revoke_of_others, refuse_if_over, said_why
 from portal.access.models import Grant, GrantState
+from portal.access.reapproving import refuse_unapproved
 from portal.accounts import Right, User
 from portal.db import now
 from portal.errors import Conflict, NotAllowed
@@ -25,7 +26,7 @@ def suspend_access(grant: Grant, *, by: User, reason: str) -> Grant:
     refuse_if_over(locked)
     locked.move_to(GrantState.SUSPENDED)
     locked.suspended_at, locked.suspended_reason = now(), said
-    locked.suspended_by_app = locked.app.is_editable_by(by)
+    locked.suspended_by_app, locked.suspended_cause = locked.app.is_editable_by(by), None
     record(EventKind.ACCESS_SUSPENDED, subject=locked, by=by, reason=said)
     return locked
 
@@ -40,8 +41,10 @@ def resume_access(grant: Grant, *, by: User, reason: str = "") -> Grant:
         raise NotAllowed("Somebody else has suspended this access. Ask the product’s owners to resume it.")
     if not credential.is_live:
         raise Conflict("The credential of this access has ended.")
+    refuse_unapproved(locked)
     locked.move_to(GrantState.ACTIVE)
-    locked.suspended_at, locked.suspended_reason, locked.suspended_by_app = None, "", False
+    locked.suspended_at, locked.suspended_reason = None, ""
+    locked.suspended_by_app, locked.suspended_cause = False, None
     record(EventKind.ACCESS_RESUMED, subject=locked, by=by, reason=reason.strip())
     return locked
 

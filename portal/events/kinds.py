@@ -118,6 +118,7 @@ class EventKind(StrEnum):
     ACCESS_REVOKED = "access.revoked"
     ACCESS_EXPIRED = "access.expired"
     ACCESS_SUPERSEDED = "access.superseded"
+    REAPPROVAL_ASKED = "access.reapproval_asked"
     EXPIRY_NOTICED = "credential.expiry_noticed"
     CREDENTIAL_ISSUED = "credential.issued"
     CREDENTIAL_REVEALED = "credential.revealed"

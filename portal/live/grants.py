@@ -79,6 +79,7 @@ def _show(grant: Grant, *, problem: str = "", status: int = 200) -> ResponseRetu
         as_approved=access.is_as_approved(grant),
         stated=access.stated_when_approved(grant),
         history=register.life_of(grant),
+        reapproval=access.pending_reapproval_of(grant) if grant.is_held else None,
     )
 
 

@@ -49,6 +49,7 @@ class Composer:
             EventKind.ACCESS_REVOKED: self._access_revoked,
             EventKind.ACCESS_SUSPENDED: suspending.suspended,
             EventKind.ACCESS_RESUMED: suspending.resumed,
+            EventKind.REAPPROVAL_ASKED: suspending.asked_again,
             EventKind.CREDENTIAL_CLAIM_REMINDED: secrets.unclaimed,
             EventKind.CREDENTIAL_ROTATION_REMINDED: secrets.to_rotate,
             EventKind.CREDENTIAL_SECRET_STOPPED: secrets.stopped,

@@ -28,7 +28,12 @@ _WORDS: Mapping[str, Mapping[str, str]] = {
     "environment": {"dev": "development", "prod": "production"},
     "exposure": {"internal": "internal data", "customer": "customer data", "sensitive": "sensitive data"},
     "access_level": {"read": "read only", "write": "read and write", "admin": "administration"},
-    "request.kind": {"break_glass": "emergency access", "plan_change": "a change of plan", "renewal": "a renewal"},
+    "request.kind": {
+        "break_glass": "emergency access",
+        "plan_change": "a change of plan",
+        "renewal": "a renewal",
+        "reapproval": "a re-approval",
+    },
     "time.weekday": dict(
         zip(WEEKDAYS, ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), strict=True)
     ),
@@ -258,7 +263,16 @@ REGISTRY = Registry(
             90,
             "the life of the plan’s credentials in days",
         ),
-        _choice("request.kind", "Kind of request", Source.REQUEST, "break_glass", "renewal", "plan_change", "new"),
+        _choice(
+            "request.kind",
+            "Kind of request",
+            Source.REQUEST,
+            "break_glass",
+            "renewal",
+            "plan_change",
+            "reapproval",
+            "new",
+        ),
         _set("scopes", "Scopes that are asked for", Source.REQUEST, "orders:read", phrase="the scopes", any_case=False),
         _choice("environment", "Environment", Source.REQUEST, "dev", "test", "prod"),
         _choice("auth_method", "Authentication that is asked for", Source.FORM, "none", "jwt", *_METHODS),

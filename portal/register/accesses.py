@@ -32,6 +32,7 @@ _TITLES = {
     EventKind.ACCESS_REVOKED: ("Revoked", "bad"),
     EventKind.ACCESS_EXPIRED: ("Expired", "bad"),
     EventKind.ACCESS_SUPERSEDED: ("Replaced by newly approved terms", "info"),
+    EventKind.REAPPROVAL_ASKED: ("Has to be approved again", "pending"),
     EventKind.CREDENTIAL_ISSUED: ("Credential issued", ""),
     EventKind.CREDENTIAL_REVEALED: ("Secret shown", ""),
     EventKind.CREDENTIAL_ROTATED: ("Secret rotated", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from portal.mail.kinds.kind import EVERYWHERE, MailKind
+from portal.mail.kinds.kind import EVERYWHERE, NUMBER, MailKind
 
 _ENDING = {
     "app_name": "Route planner",
@@ -54,6 +54,24 @@ ACCESS_MAILS = (
             "by_name": "Ada Lovelace",
             "reason": "Thank you for the correction.",
             "link": "https://portal.example.com/apps/7/access/12",
+        },
+    ),
+    MailKind(
+        name="reapproval",
+        title="Access has to be approved again",
+        recipients="The owner of the app",
+        when="The owners of an API ask again for approvals that an access was given without",
+        placeholders={
+            **EVERYWHERE,
+            "app_name": "Route planner",
+            "products": "Payments API",
+            "client_id": "pc_4f8b21",
+            "by_name": "Ada Lovelace",
+            "reason": "The access was given without the Security stage that the policy asks for now.",
+            "until": "12 December 2026, 00:00 UTC",
+            "stopped": "",
+            "number": NUMBER,
+            "link": f"https://portal.example.com/requests/{NUMBER}",
         },
     ),
     MailKind(
