@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import selectinload
 
 from portal.accounts.models import ReviewerGroup, User, group_member
@@ -37,10 +38,15 @@ def add_group(key: str, *, name: str, description: str = "", by: User | None) ->
     if not name.strip():
         raise Invalid("Give the group a name.", field="name")
     taken = select(ReviewerGroup.id).where((ReviewerGroup.key == key) | (ReviewerGroup.name == name.strip()))
+    refusal = f"There is already a group called {name.strip()} or {key}."
     if db.session.scalar(taken):
-        raise Conflict(f"There is already a group called {name.strip()} or {key}.")
+        raise Conflict(refusal)
     group = ReviewerGroup(key=key, name=name.strip(), description=description.strip())
     db.session.add(group)
+    try:
+        db.session.flush()
+    except IntegrityError as error:  # somebody else has made it at this moment
+        raise Conflict(refusal) from error
     record(EventKind.GROUP_CREATED, subject=group, by=by, after={"key": key, "name": group.name})
     return group
 

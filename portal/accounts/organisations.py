@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from portal.accounts.models import Organisation, OrganisationKind, User
 from portal.db import db, lock
@@ -45,9 +46,14 @@ def people_in(organisation: Organisation, *, size: int = 200) -> Sequence[User]:
 def add_organisation(name: str, *, kind: OrganisationKind, by: User) -> Organisation:
     """A new organisation. Raises Invalid for a bad name, Conflict when the name is taken."""
     organisation = Organisation(name=_usable(name), kind=kind)
+    refusal = f"There is already an organisation called {organisation.name}."
     if db.session.scalar(select(Organisation.id).where(Organisation.name == organisation.name)):
-        raise Conflict(f"There is already an organisation called {organisation.name}.")
+        raise Conflict(refusal)
     db.session.add(organisation)
+    try:
+        db.session.flush()
+    except IntegrityError as error:  # somebody else has made it at this moment
+        raise Conflict(refusal) from error
     record(EventKind.ORGANISATION_CHANGED, subject=organisation, by=by, after={"name": name, "kind": kind})
     return organisation
 

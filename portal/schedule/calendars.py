@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import JSON, String, bindparam, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.db import Base, db, lock, pk
@@ -75,6 +76,7 @@ def add_calendar(key: str, values: Mapping[str, Any], *, by: Actor | None) -> Bu
     given = _checked(values, None)
     calendar = BusinessCalendar(key=key, **given)
     db.session.add(calendar)
+    _flush(f"Somebody else has just made a calendar called {key} or {calendar.name}.")
     record(EventKind.CALENDAR_CHANGED, subject=calendar, by=by, after=given)
     return calendar
 
@@ -97,8 +99,15 @@ def change_calendar(key: str, values: Mapping[str, Any], *, by: Actor | None, ve
     for name, value in after.items():
         setattr(calendar, name, value)
     if after:
-        db.session.flush()
+        _flush(f"Somebody else has just called a calendar {calendar.name}.")
         record(EventKind.CALENDAR_CHANGED, subject=calendar, by=by, before=before, after=after)
+
+
+def _flush(refusal: str) -> None:
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise Conflict(refusal) from error
 
 
 def _default() -> BusinessCalendar:
