@@ -136,7 +136,9 @@ def deputies_of(people: Iterable[User]) -> Sequence[User]:
         Delegation.ends_at > moment,
         User.active,
     )
-    return db.session.scalars(query.order_by(User.id)).unique().all()
+    # What a submission has begun to write stays together: nothing of it is asked for here.
+    query = query.order_by(User.id).execution_options(autoflush=False)
+    return db.session.scalars(query).unique().all()
 
 
 def principals_of(person: User) -> Select[Any]:
