@@ -26,7 +26,7 @@ run: $(FOR_RUN) assets  ## Start the demo on http://127.0.0.1:8000 (PORT=… for
 test: $(FOR_TEST) assets clients lint browser  ## All checks, then all tests on SQLite and PostgreSQL and in a real browser
 	PORTICO_TEST_DATABASES=sqlite $(BIN)/pytest tests/unit tests/service tests/web -n 2
 	PORTICO_TEST_DATABASES=postgresql $(BIN)/pytest tests/service tests/web -n 2
-	$(BIN)/pytest tests/e2e -n 2 --no-loadscope-reorder
+	$(BIN)/pytest tests/e2e -n 4 --no-loadscope-reorder
 
 quick: $(FOR_TEST) assets  ## Unit, service and web tests only
 	$(BIN)/pytest tests/unit tests/service tests/web -n 2 -q

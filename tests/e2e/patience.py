@@ -20,7 +20,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 SLOWNESS = int(os.environ.get("PORTICO_TEST_SLOWNESS", "1"))
 PATIENCE = 60_000 * SLOWNESS  # milliseconds that a busy machine may take; who succeeds sooner does not wait
-LONGEST_STORY = 1200 * SLOWNESS  # seconds
+LONGEST_STORY = 1800 * SLOWNESS  # seconds
 NOT_A_PRESS = ("clear", "fill", "focus", "press", "press_sequentially", "select_option", "set_input_files")
 DEAF_UNTIL_LOADED = """if (document.readyState === "loading") {
   const deaf = new CSSStyleSheet();
