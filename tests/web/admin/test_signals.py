@@ -41,3 +41,15 @@ def test_markup_in_names_stays_text(browser):
 
     assert "Nobody of <b>Evil</b> has ever asked" in page.text("#signals")
     assert not page.soup.select("#signals b")
+
+
+def test_a_name_from_right_to_left_turns_no_sentence_around(browser):
+    owner, plan = make_user(RoleName.API_OWNER), make_plan()
+    product, requester = make_product(plans=[plan], owners=[owner]), make_user()
+    make_request(requester, product, plan=plan)
+    asked = make_request(requester, product, plan=plan, app=make_app(requester, "שלום"))
+
+    page = browser(owner).get(f"/admin/access-requests/{asked.number}")
+
+    told = next(li for li in page.soup.select("#signals .signal-list li") if "שלום has never asked" in li.text)
+    assert "dir" not in told.attrs  # the sentence is ours, and reads from left to right
