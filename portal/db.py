@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -101,7 +102,17 @@ def words(enum: type[Any]) -> Enum:
     )
 
 
-db = SQLAlchemy(model_class=Base)
+class OneEngineSession(FlaskSession):
+    """A session of the one database that there is, which is not looked for anew at each statement."""
+
+    def get_bind(self, mapper: Any = None, clause: Any = None, bind: Any = None, **_: Any) -> Engine | Connection:
+        """The engine of the application in whose context the session was made."""
+        if self.bind is None:
+            self.bind = self._db.engine
+        return cast(Engine | Connection, bind or self.bind)
+
+
+db = SQLAlchemy(model_class=Base, session_options={"class_": OneEngineSession})
 T = TypeVar("T", bound=Base)
 
 

@@ -267,12 +267,12 @@ def _became_of(request: AccessRequest, word: str) -> str:
 
 def _approve(request: AccessRequest, by: User | None, comment: str) -> None:
     app_name = request.app.name
+    request.move_to(RequestStatus.APPROVED)  # stored with what it gives, or not at all
     try:
         if request.kind is not RequestKind.BREAK_GLASS:  # that access was given before; this pays the debt
             provision(request, by=by)
     except IntegrityError as error:
         raise Conflict(f"{app_name} already has access to one of these products.") from error
-    request.move_to(RequestStatus.APPROVED)
     record(
         EventKind.REQUEST_APPROVED, subject=request, by=by, reason=comment, after={"automatic": request.auto_approved}
     )

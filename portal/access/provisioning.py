@@ -40,14 +40,15 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     then nothing is made and nothing is approved.
     """
     _refuse_if_over(request)
-    decision = last_decision(request)
-    _refuse_unanswered(request, decision)
-    chosen = _chosen_credential(request)  # locked before the access that it opens, as everybody does
-    end_expired(request.app)
-    of_use = terms_of_use_now(request.standing_items)
-    credential = chosen or _new_credential(request, by)  # from here on nothing but writing, in as few steps as can be
+    with db.session.no_autoflush:  # first everything is read, then everything is stored in one step
+        decision = last_decision(request)
+        _refuse_unanswered(request, decision)
+        chosen = _chosen_credential(request)  # locked before the access that it opens, as everybody does
+        end_expired(request.app)
+        of_use = terms_of_use_now(request.standing_items)
+    credential = chosen or _new_credential(request)
     replaced = _replaced_by(request)
-    goes_on = request.kind in TERMS_ANEW and credential.id == request.credential_id
+    goes_on = chosen is not None and request.kind in TERMS_ANEW
     ends_at = _put_on_terms(credential, request, by) if goes_on else credential.expires_at
     if until is not None:
         credential.expires_at = ends_at = min(until, credential.expires_at or until)
@@ -66,11 +67,13 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
                 grant.conditions = list(old.conditions)
     _seal(grants, decision, of_use)
     db.session.add_all(grants)
+    request.credential = credential
     db.session.flush()
+    if chosen is None:
+        credentials.record_issue(credential, by=by)
     for grant in grants:
         after = {"scopes": grant.scopes, "ends_at": grant.ends_at, "terms_hash": grant.terms_hash}
         record(EventKind.ACCESS_GRANTED, subject=grant, by=by, after=after)
-    request.credential = credential
     return credential
 
 
@@ -241,7 +244,7 @@ def _chosen_credential(request: AccessRequest) -> Credential | None:
     return credential
 
 
-def _new_credential(request: AccessRequest, by: User | None) -> Credential:
+def _new_credential(request: AccessRequest) -> Credential:
     return credentials.issue(
         request.app,
         request.plan,
@@ -249,7 +252,6 @@ def _new_credential(request: AccessRequest, by: User | None) -> Credential:
         name=request.credential_name,
         lifetime_days=request.terms["credential_lifetime_days"],
         environment=request.environment,
-        by=by,
     )
 
 

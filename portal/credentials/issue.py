@@ -43,11 +43,11 @@ def issue(
     name: str,
     lifetime_days: int | None,
     environment: Environment = Environment.TEST,
-    by: User | None,
 ) -> Credential:
     """A credential for the app on this plan, ready to reveal; it ends after ``lifetime_days``, or never.
 
-    It belongs to one environment: what was approved for test never opens production (C47).
+    It belongs to one environment: what was approved for test never opens production (C47). The caller stores it with
+    what it is for, and then says so (``record_issue``).
     """
     credential = Credential(
         app=app,
@@ -59,18 +59,18 @@ def issue(
         expires_at=now() + timedelta(days=lifetime_days) if lifetime_days else None,
     )
     db.session.add(credential)
-    record(
-        EventKind.CREDENTIAL_ISSUED,
-        subject=credential,
-        by=by,
-        after={
-            "app": app.name,
-            "plan": plan.display_name,
-            "expires_at": credential.expires_at,
-            "environment": environment,
-        },
-    )
     return credential
+
+
+def record_issue(credential: Credential, *, by: User | None) -> None:
+    """Say in the record that a new credential has been stored."""
+    after = {
+        "app": credential.app.name,
+        "plan": credential.plan.display_name,
+        "expires_at": credential.expires_at,
+        "environment": credential.environment,
+    }
+    record(EventKind.CREDENTIAL_ISSUED, subject=credential, by=by, after=after)
 
 
 def reveal(credential: Credential, *, by: User) -> Revealed:

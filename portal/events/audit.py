@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import or_, select
+from sqlalchemy import insert, or_, select
 
-from portal.db import db
+from portal.db import Base, db, now
 from portal.events.channel import registered
 from portal.events.following import followers_of
 from portal.events.kinds import EventKind
@@ -19,6 +19,7 @@ from portal.events.models import AuditEvent
 from portal.events.outbox import enqueue_all
 
 SYSTEM = "Portico"
+_WRITE = insert(Base.metadata.tables[AuditEvent.__tablename__]).returning(AuditEvent.id)
 
 
 class Actor(Protocol):
@@ -66,7 +67,8 @@ def record(
     """
     if subject.id is None:
         db.session.flush()
-    event = AuditEvent(
+    event = _written(
+        occurred_at=now(),
         kind=kind,
         actor_id=by.id if by is not None else None,
         actor=by.email if by is not None else SYSTEM,
@@ -79,7 +81,6 @@ def record(
         request_id=origin.get().request_id,
         remote_address=origin.get().remote_address,
     )
-    db.session.add(event)
     drafts = [
         (channel.name, draft) for channel in registered() for draft in channel.drafts(kind, subject, reason, by=by)
     ]
@@ -153,6 +154,12 @@ def latest_events(kind: EventKind, subject: Any, *, since: datetime, size: int) 
     )
     newest = mine.where(AuditEvent.occurred_at > since).order_by(AuditEvent.id.desc()).limit(size)
     return db.session.scalars(newest).all()
+
+
+def _written(**values: Any) -> AuditEvent:
+    """A new event, stored by one statement: nothing changes or refers to it later that a session had to follow."""
+    id = db.session.connection().execute(_WRITE, values).scalar_one()
+    return AuditEvent(id=id, **values)
 
 
 def _kinds_of(word: str) -> list[EventKind]:

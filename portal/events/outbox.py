@@ -52,7 +52,7 @@ def enqueue(channel: str, draft: Draft, *, event: AuditEvent | None = None, dedu
 
 def enqueue_all(drafts: Sequence[tuple[str, Draft]], *, event: AuditEvent) -> None:
     """Add all messages that follow from a stored event, each with its channel, by one statement."""
-    db.session.execute(_ADD, [_new(channel, draft, event) for channel, draft in drafts])
+    db.session.connection().execute(_ADD, [_new(channel, draft, event) for channel, draft in drafts])
 
 
 def claim(worker: str, *, channels: Sequence[str] = (), size: int = 50) -> Sequence[OutboxMessage]:
