@@ -12,14 +12,14 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from admin.fields import EditForm, Lines, WholeNumber
+from admin.fields import EditForm, Lines
 from portal import access, accounts, catalog, events
 from portal.access import MOST_EMERGENCY_MINUTES, BreakGlassBar, Envelope, EnvelopeTerms
 from portal.accounts import Right, User
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import transaction
 from portal.errors import Conflict, Invalid, NotAllowed
-from portal.web import blame, current_person, done, found, key_of, render, requires
+from portal.web import WholeNumber, blame, current_person, done, found, key_of, render, requires
 
 bp = Blueprint("break_glass", __name__)
 MOST_CHOICES = 1000

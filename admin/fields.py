@@ -9,39 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Field, HiddenField, IntegerField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms import Field, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import ValidationError
-from wtforms.widgets import CheckboxInput, ListWidget, TextInput
+from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal.web import key_of
 
 LONG_LIST = 12
-
-
-class WholeNumber(IntegerField):
-    """A whole number or nothing. ``10,000`` is read as it is meant, and what cannot be read stays as it was typed."""
-
-    widget = TextInput()
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Take the typed number."""
-        if not valuelist:
-            return
-        typed = re.sub(r"(?<=\d)[, _'](?=\d{3}(?!\d))", "", valuelist[0].strip())
-        if not typed:
-            self.data = None
-        elif re.fullmatch(r"-?[0-9]{1,15}", typed):
-            self.data = int(typed)
-        else:
-            self.data = None
-            raise ValueError("Enter a whole number, such as 1000.")
 
 
 class CommaList(StringField):

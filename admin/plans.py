@@ -12,14 +12,14 @@ from wtforms.validators import InputRequired
 
 from admin.changes import WAITS, four_eyes
 from admin.choosing import choice_context
-from admin.fields import EditForm, Lines, WholeNumber
+from admin.fields import EditForm, Lines
 from portal import access, catalog, events, lifecycle, proposals
 from portal.accounts import Right
 from portal.catalog import PERIODS, LeakAction, Plan, PlanState
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
 from portal.proposals import ProposedChange
-from portal.web import blame, current_person, done, found, render, requires
+from portal.web import WholeNumber, blame, current_person, done, found, render, requires
 
 bp = Blueprint("plans", __name__)
 

@@ -12,7 +12,7 @@ from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired
 from wtforms.widgets import CheckboxInput, ListWidget
 
-from admin.fields import Lines, WholeNumber
+from admin.fields import Lines
 from portal import accounts, mail, policies, schedule
 from portal.accounts import Right, RoleName
 from portal.catalog import Environment
@@ -28,7 +28,7 @@ from portal.policies import (
     people_in_words,
     stage_templates,
 )
-from portal.web import blame, current_person, done, found, key_of, render, requires
+from portal.web import WholeNumber, blame, current_person, done, found, key_of, render, requires
 
 bp = Blueprint("stages", __name__)
 QUORUMS = {

@@ -6,17 +6,16 @@ from typing import Any
 
 from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
-from wtforms import IntegerField, SelectField, TextAreaField
+from wtforms import SelectField, TextAreaField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange
-from wtforms.widgets import TextInput
 
 from portal import access, apps
 from portal.access import Envelope
 from portal.accounts import Right, User
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import blame, current_person, done, found, render, requires
+from portal.web import WholeNumber, blame, current_person, done, found, render, requires
 from portal.web.password_again import PasswordAgainForm
 
 bp = Blueprint("emergency", __name__)
@@ -26,7 +25,7 @@ class EmergencyForm(PasswordAgainForm):
     """For which app, for how long, and why; with the password."""
 
     app = SelectField("Developer app", [InputRequired("Choose one of your apps.")])
-    minutes = IntegerField("Minutes", widget=TextInput())
+    minutes = WholeNumber("Minutes")
     reason = TextAreaField("Reason", [InputRequired("Say what the emergency is."), Length(max=access.LONGEST_REASON)])
     what_for = "emergency access"
 

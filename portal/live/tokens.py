@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, current_app, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, StringField
+from wtforms import HiddenField, StringField
 from wtforms.validators import DataRequired, Length, NumberRange
 
 from portal import credentials
@@ -13,9 +13,10 @@ from portal.accounts import Right
 from portal.credentials import LONGEST_TOKEN_NAME, MOST_TOKEN_DAYS
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import blame, current_person, done, key_of, render, requires
+from portal.web import WholeNumber, blame, current_person, done, key_of, render, requires
 
 bp = Blueprint("tokens", __name__)
+_DAYS = f"Enter 1 to {MOST_TOKEN_DAYS} days."
 
 
 class TokenForm(FlaskForm):
@@ -28,9 +29,9 @@ class TokenForm(FlaskForm):
             Length(max=LONGEST_TOKEN_NAME, message=f"A name has at most {LONGEST_TOKEN_NAME} characters."),
         ],
     )
-    days = IntegerField(
+    days = WholeNumber(
         "Ends after (days)",
-        [DataRequired(f"Enter 1 to {MOST_TOKEN_DAYS} days."), NumberRange(1, MOST_TOKEN_DAYS)],
+        [DataRequired(_DAYS), NumberRange(1, MOST_TOKEN_DAYS, _DAYS)],
         default=90,
     )
     seen = HiddenField()

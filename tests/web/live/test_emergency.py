@@ -132,6 +132,7 @@ def test_a_closed_envelope_is_gone(browser, envelope, engineer):
         ({"Minutes": "61"}, "between 1 and 60"),
         ({"Minutes": "0"}, "between 1 and 60"),
         ({"Minutes": "soon"}, "Minutes:"),
+        ({"Minutes": "9" * 400}, "Minutes:"),
         ({"Minutes": ""}, "between 1 and 60"),
         ({"Reason": ""}, "Say what the emergency is."),
         ({"Current password": ""}, "Enter your current password."),

@@ -34,6 +34,16 @@ def test_the_second_press_makes_no_second_token_and_keeps_what_was_typed(browser
     assert made(PersonalToken) == 2
 
 
+@pytest.mark.parametrize("days", ["0", "-1", "soon", "9" * 400])
+def test_days_that_are_none_are_refused_at_their_field(browser, days):
+    page = browser(make_user()).get("/account/tokens").press("Make token", **{**NAMED, "Ends after (days)": days})
+
+    assert page.status == 422
+    assert "Ends after (days):" in page.text(".error-summary")
+    assert page.field("Ends after (days)")["value"] == days
+    assert made(PersonalToken) == 0
+
+
 def test_of_five_presses_at_once_one_makes_a_token(browser):
     page = browser(make_user()).get("/account/tokens")
 

@@ -1,0 +1,27 @@
+"""What forms of both portals have in common."""
+
+from __future__ import annotations
+
+import re
+
+from wtforms import IntegerField
+from wtforms.widgets import TextInput
+
+
+class WholeNumber(IntegerField):
+    """A whole number or nothing. ``10,000`` is read as it is meant, and what cannot be read stays as it was typed."""
+
+    widget = TextInput()
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Take the typed number."""
+        if not valuelist:
+            return
+        typed = re.sub(r"(?<=\d)[, _'](?=\d{3}(?!\d))", "", valuelist[0].strip())
+        if not typed:
+            self.data = None
+        elif re.fullmatch(r"-?[0-9]{1,15}", typed):
+            self.data = int(typed)
+        else:
+            self.data = None
+            raise ValueError("Enter a whole number, such as 1000.")
