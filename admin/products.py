@@ -225,7 +225,7 @@ def _show(product: ApiProduct, form: ProductForm, *, problem: str = "", status: 
         preview=None,
         overview=catalog.render(product.description),
         plans=catalog.plans_for(product),
-        lacking=access.gaps_of(product) if access.may_see_gaps(product, current_person()) else None,
+        lacking=access.gaps_of(product, glance=True) if access.may_see_gaps(product, current_person()) else None,
         **choice_context(product, by=current_person()),
     )
 

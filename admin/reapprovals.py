@@ -13,7 +13,7 @@ from wtforms import DateField, TextAreaField
 from wtforms.validators import InputRequired
 
 from portal import access, catalog, policies
-from portal.access import Gap
+from portal.access import Gap, Gaps
 from portal.accounts import Right
 from portal.catalog import ApiProduct
 from portal.db import now, transaction
@@ -55,18 +55,19 @@ def ask(product_id: int) -> ResponseReturnValue:
         with transaction():
             note = form.note.data or ""
             asked = access.ask_again(product, by=current_person(), last_day=form.last_day.data, note=note)
-            told = _told(len(asked), len(access.gaps_of(product).to_ask))
+            told = _told(len(asked), access.gaps_of(product))
     except Invalid as refusal:
         blame(form, refusal)
         return _show(_find(product_id), form, status=422)
     return done(url_for("admin.reapprovals.show", product_id=product_id), told, "success" if asked else "info")
 
 
-def _told(asked: int, left: int) -> str:
+def _told(asked: int, lacking: Gaps) -> str:
     if not asked:
         return "Nothing was left to ask for. Nothing was changed."
     begun = "1 request has been opened." if asked == 1 else f"{asked} requests have been opened."
-    rest = f" {left:,} are left: press again for the next." if left else ""
+    left = f"{len(lacking.to_ask):,}" if lacking.whole else "More"
+    rest = f" {left} are left: press again for the next." if lacking.to_ask else ""
     return f"{begun} Those who have to approve and the owners of the apps are told by mail.{rest}"
 
 
@@ -88,7 +89,6 @@ def _show(product: ApiProduct, form: AskForm, *, status: int = 200) -> ResponseR
         form=form,
         lacking=lacking,
         shown=shown,
-        looked_at=access.MOST_LOOKED_AT,
         most=access.MOST_ASKED_AGAIN,
         may_edit=catalog.may_edit_product(product, person),
         **context,

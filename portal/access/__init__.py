@@ -85,7 +85,7 @@ from portal.access.filters import (
     save_filter,
 )
 from portal.access.form import form_again, form_of, reviews_named
-from portal.access.gaps import MOST_LOOKED_AT, Gap, Gaps, gap_of, gaps_of, may_see_gaps
+from portal.access.gaps import Gap, Gaps, gap_of, gaps_of, may_see_gaps
 from portal.access.handing_over import former_owner, secrets_known_since, transfer_app
 from portal.access.hands import (
     add_stage,
@@ -231,7 +231,6 @@ __all__ = [
     "MOST_AT_ONCE",
     "MOST_EMERGENCY_MINUTES",
     "MOST_ITEMS",
-    "MOST_LOOKED_AT",
     "MOST_SHOWN",
     "REQUEST_MOVES",
     "STAGE_MOVES",

@@ -36,7 +36,8 @@ from portal.catalog import ApiProduct, PlanState, may_edit_product
 from portal.db import db, now
 from portal.policies import History, Outcome, joined
 
-MOST_LOOKED_AT = 1000
+AT_A_GLANCE, AT_A_TIME = 200, 500
+ENOUGH_TO_ASK = 200
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Gaps:
-    """What was found among the oldest accesses to a product; ``whole`` unless there are more than were looked at."""
+    """What was found among the accesses to a product, the oldest first; ``whole`` unless some were not looked at."""
 
     found: tuple[Gap, ...]
     whole: bool = True
@@ -91,13 +92,22 @@ def may_see_gaps(product: ApiProduct, person: User) -> bool:
     return may_edit_product(product, person) or person.may(Right.SEE_ALL_REQUESTS)
 
 
-def gaps_of(product: ApiProduct, *, fresh: bool = False) -> Gaps:
-    """The accesses to this product that lack an approval now, the oldest first. A dozen queries, however many.
+def gaps_of(product: ApiProduct, *, glance: bool = False, fresh: bool = False) -> Gaps:
+    """The accesses to this product that lack an approval now, the oldest first: all, or enough to ask about at once.
 
-    ``fresh`` reads everything anew, for whoever has just waited for a lock.
+    A ``glance`` looks at the oldest 200 only. ``fresh`` reads everything anew, for whoever has just waited for a lock.
+    A dozen queries for each five hundred accesses.
     """
-    held = _held(Grant.product_id == product.id, fresh=fresh)
-    return Gaps(tuple(_gaps_among(product, held[:MOST_LOOKED_AT])), len(held) <= MOST_LOOKED_AT)
+    found: list[Gap] = []
+    size, after = AT_A_GLANCE if glance else AT_A_TIME, 0
+    while True:
+        held = _held(Grant.product_id == product.id, Grant.id > after, most=size + 1, fresh=fresh)
+        found += _gaps_among(product, held[:size])
+        if len(held) <= size:
+            return Gaps(tuple(found))
+        if glance or sum(gap.can_be_asked for gap in found) >= ENOUGH_TO_ASK:
+            return Gaps(tuple(found), whole=False)
+        after = held[size - 1].id
 
 
 def gap_of(grant: Grant) -> Gap | None:
@@ -105,12 +115,12 @@ def gap_of(grant: Grant) -> Gap | None:
     return next(iter(_gaps_among(grant.product, _held(Grant.id == grant.id))), None)
 
 
-def _held(where: Any, *, fresh: bool = False) -> Sequence[Grant]:
+def _held(*where: Any, most: int = 1, fresh: bool = False) -> Sequence[Grant]:
     """What is held, suspended or not, and came by a request that somebody could ask again."""
     query = select(Grant).join(AccessRequest, AccessRequest.id == Grant.request_id)
     query = query.join(DeveloperApp, DeveloperApp.id == Grant.app_id)
     query = query.where(
-        where,
+        *where,
         Grant.state.in_(HELD_STATES),
         or_(Grant.ends_at.is_(None), Grant.ends_at > now()),
         AccessRequest.kind != RequestKind.BREAK_GLASS,
@@ -122,7 +132,7 @@ def _held(where: Any, *, fresh: bool = False) -> Sequence[Grant]:
         joinedload(Grant.product),
         joinedload(Grant.credential),
     )
-    query = query.order_by(Grant.id).limit(MOST_LOOKED_AT + 1).execution_options(populate_existing=fresh)
+    query = query.order_by(Grant.id).limit(most).execution_options(populate_existing=fresh)
     return db.session.scalars(query).unique().all()
 
 

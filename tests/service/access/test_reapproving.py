@@ -404,3 +404,34 @@ def test_many_are_found_by_as_many_queries_as_few(scene):
         assert len(access.gaps_of(scene.product).found) == 7
 
     assert len(many) <= len(few) + 4
+
+
+def test_what_stands_behind_many_that_lack_nothing_is_found_too(scene, monkeypatch):
+    monkeypatch.setattr("portal.access.gaps.AT_A_TIME", 2)
+    monkeypatch.setattr("portal.access.gaps.AT_A_GLANCE", 1)
+    for _ in range(4):
+        scene.given()
+    scene.raise_classification()
+    for request in scene.press():
+        approve(request, scene.guard)
+    with transaction():
+        catalog.change_product(scene.product, {"classification": Classification.INTERNAL}, by=scene.owner)
+    last = [scene.given().id, scene.given().id]
+    scene.raise_classification()
+
+    glanced, lacking = access.gaps_of(scene.product, glance=True), access.gaps_of(scene.product)
+
+    assert (glanced.found, glanced.whole) == ((), False)
+    assert ([gap.grant.id for gap in lacking.found], lacking.whole) == (last, True)
+
+
+def test_looking_ends_when_there_is_enough_to_ask(scene, monkeypatch):
+    monkeypatch.setattr("portal.access.gaps.AT_A_TIME", 2)
+    monkeypatch.setattr("portal.access.gaps.ENOUGH_TO_ASK", 2)
+    for _ in range(2):
+        scene.given()
+    scene.raise_classification()
+
+    lacking = access.gaps_of(scene.product)
+
+    assert (len(lacking.found), lacking.whole) == (2, False)
