@@ -128,6 +128,8 @@ def stands_in_for(person: User) -> Sequence[User]:
 def deputies_of(people: Iterable[User]) -> Sequence[User]:
     """Those who may answer now in the place of one of these people, as far as their delegations go."""
     moment, absent = now(), [person.id for person in people if person.active]
+    if not absent:
+        return []
     query = select(User).join(Delegation, Delegation.to_id == User.id)
     query = query.where(
         Delegation.from_id.in_(absent),

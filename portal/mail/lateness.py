@@ -30,13 +30,13 @@ class LateMails:
         return self._to([assignee.user], "submitted", values)
 
     def reminded(self, stage: ReviewStage, _reason: str, _by: Any) -> list[Draft]:
-        """To everybody whose answer is still awaited."""
-        return self._to(_waiting(stage), "reminder", self._stage(stage))
+        """To everybody whose answer is still awaited, and to those who stand in for them."""
+        return self._to_those_late(stage, "reminder", self._stage(stage))
 
     def escalated(self, stage: ReviewStage, reason: str, _by: Any) -> list[Draft]:
-        """To everybody whose answer is still awaited, those included who are asked from now on."""
+        """To everybody whose answer is still awaited, those included who are asked from now on or stand in."""
         asked = ", ".join(person.display_name for person in _waiting(stage))
-        return self._to(_waiting(stage), "escalated", {**self._stage(stage), "reason": reason, "asked": asked})
+        return self._to_those_late(stage, "escalated", {**self._stage(stage), "reason": reason, "asked": asked})
 
     def expired(self, request: AccessRequest, reason: str, _by: Any) -> list[Draft]:
         """To the requester, and to everybody who had been asked."""
@@ -82,6 +82,12 @@ class LateMails:
             "expires": told(access.expires_at(stage)),
             "link": self._review_link(request),
         }
+
+    def _to_those_late(self, stage: ReviewStage, kind: str, values: Mapping[str, str]) -> list[Draft]:
+        drafts = self._to(_waiting(stage), kind, {**values, "stands_in_for": ""})
+        for deputy, absent in access.stand_ins(stage):
+            drafts += self._to([deputy], kind, {**values, "stands_in_for": absent.display_name})
+        return drafts
 
     def _to(self, people: Iterable[User], kind: str, values: Mapping[str, str]) -> list[Draft]:
         return self.composer.to_each(kind, people, values)

@@ -10,6 +10,7 @@ _LATE = {
     "waiting_since": "16 November 2026, 09:12 UTC",
     "due": "19 November 2026, 17:00 UTC",
     "overdue": "yes",
+    "stands_in_for": "Ada Lovelace",
     "expires": "4 December 2026, 17:00 UTC",
     "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
 }
@@ -17,14 +18,14 @@ REVIEW_MAILS = (
     MailKind(
         name="reminder",
         title="Reminder",
-        recipients="The reviewers who have not answered yet",
+        recipients="The reviewers who have not answered yet, and who stands in for them",
         when="A stage has been open for a while, and daily in the days before it expires",
         placeholders={**EVERYWHERE, **REQUEST, **_LATE},
     ),
     MailKind(
         name="escalated",
         title="Escalated",
-        recipients="The reviewers who have not answered, and those who are asked as well from now on",
+        recipients="The reviewers who have not answered, who stands in for them, and who is asked as well from now on",
         when="Nobody has answered a stage in time",
         placeholders={
             **EVERYWHERE,

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 
 from portal import access
 from portal.accounts import RoleName
@@ -19,12 +20,13 @@ from tests.support.builders import (
     make_stage,
     make_user,
 )
+from tests.support.queries import count_queries
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
-def mails_to(person):
-    query = db.session.query(OutboxMessage).filter_by(kind="submitted", recipient=person.email)
+def mails_to(person, kind="submitted"):
+    query = db.session.query(OutboxMessage).filter_by(kind=kind, recipient=person.email)
     return [message.payload["text"] for message in query]
 
 
@@ -43,6 +45,14 @@ def asked(*reviewers, by=None, **template):
     plan, person = make_plan(), by or make_user()
     product = make_product(plans=[plan], owners=[make_user(RoleName.API_OWNER)])
     return make_request(person, product, plan=plan, app=make_app(person))
+
+
+def wait(days):
+    """Let time pass, and do once what is due then."""
+    with time_machine.travel(now() + timedelta(days=days), tick=False):
+        for stage_id in access.stages_due():
+            with transaction():
+                access.keep_time(stage_id)
 
 
 def test_a_deputy_is_told_for_whom_and_what():
@@ -83,3 +93,32 @@ def test_nobody_is_told_where_a_stage_lets_nobody_stand_in():
 
     assert mails_to(absent)
     assert not mails_to(deputy)
+
+
+@pytest.mark.parametrize(("kind", "days"), [("reminder", 4), ("escalated", 9)])
+def test_a_deputy_is_reminded_as_whoever_is_absent_is(kind, days):
+    deputy, later = (make_user(RoleName.REVIEWER) for _ in range(2))
+    absent = absent_with(deputy, ends_at=now() + timedelta(days=30))
+    away = absent_with(later, starts_at=now() + timedelta(days=20), ends_at=now() + timedelta(days=30))
+    request = asked(absent, away)
+
+    wait(days)
+
+    (text,) = mails_to(absent, kind)
+    assert "You stand in for" not in text
+    (text,) = mails_to(deputy, kind)
+    assert "You stand in for Katherine Johnson." in text
+    assert request.number in text
+    assert not mails_to(later, kind)
+
+
+def test_who_stands_in_is_asked_for_once_for_each_late_stage():
+    deputies = [make_user(RoleName.REVIEWER) for _ in range(2)]
+    absent = [absent_with(deputy, ends_at=now() + timedelta(days=30)) for deputy in deputies]
+    asked(*absent)
+
+    with count_queries() as counted:
+        wait(4)
+
+    assert all(mails_to(deputy, "reminder") for deputy in deputies)
+    assert sum("delegation.from_id IN" in statement for statement in counted) == 2  # the owners’ and legal’s
