@@ -86,7 +86,7 @@ def _told(asked: AccessRequest) -> str:
     """What an approval has led to, for the reviewer who gave it."""
     if not asked.is_pending:
         return f"{asked.number} is approved: the app {asked.app.name} has its access. The requester is told by mail."
-    awaited = [name for stage in asked.open_stages if (name := access.awaited(stage))]
+    awaited = [name for stage in asked.open_stages if (name := access.awaited_by_name(stage))]
     if any(stage.state is StageState.PAUSED for stage in asked.stages):
         awaited.append(f"what {asked.requester.display_name} was asked")
     return f"Your approval of {asked.number} is kept. It now awaits {policies.joined(awaited, 'and')}."

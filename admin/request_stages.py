@@ -67,7 +67,7 @@ def _press(number: str, act: Callable[..., None], message: str) -> ResponseRetur
 
 def _add(asked: AccessRequest, form: AddStageForm) -> str:
     added = access.add_stage(asked, form.added.data or "", by=current_person(), because=form.because.data or "")
-    return f"{added.name} is asked as well: {access.awaited(added)}."
+    return f"{added.name} is asked as well: {access.awaited_by_name(added)}."
 
 
 def _step_back(asked: AccessRequest, form: StepBackForm) -> str:

@@ -209,7 +209,7 @@ from portal.access.stated import (
     statements_of,
     weighs_data,
 )
-from portal.access.story import Entry, Step, awaited, history_of, path_of
+from portal.access.story import Entry, Step, awaited, awaited_by_name, history_of, path_of
 from portal.access.submit import open_cart, submit
 from portal.access.suggesting import Suggestion, suggested
 from portal.access.suspending import may_resume, resume_access, suspend_access
@@ -300,6 +300,7 @@ __all__ = [
     "ask_for",
     "ask_plan_change",
     "awaited",
+    "awaited_by_name",
     "bar_of",
     "bars",
     "break_glass",

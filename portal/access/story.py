@@ -10,7 +10,7 @@ from typing import Any
 
 from portal import events
 from portal.access import quorum
-from portal.access.decide import may_answer_now
+from portal.access.decide import may_answer_now, stand_ins
 from portal.access.form import form_again
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.review import ReviewStage, StageState
@@ -135,7 +135,9 @@ def _steps(stages: Sequence[ReviewStage]) -> list[Step]:
 
 def _step(stage: ReviewStage) -> Step:
     due_at = stage.due_at if stage.state is StageState.OPEN else None
-    return Step(_title(stage), awaited(stage), _STEP_STATES[stage.state], stage.decided_at, stage.because, due_at)
+    return Step(
+        _title(stage), awaited_by_name(stage), _STEP_STATES[stage.state], stage.decided_at, stage.because, due_at
+    )
 
 
 def _title(stage: ReviewStage) -> str:
@@ -153,6 +155,19 @@ def awaited(stage: ReviewStage) -> str:
     asked = [person.display_name for person in _asked(stage)]
     more = f" or {len(asked) - 3} more" if len(asked) > 3 else ""
     return " or ".join(asked[:3]) + more or _nobody(stage)
+
+
+def awaited_by_name(stage: ReviewStage) -> str:
+    """As ``awaited``, with whoever stands in for them now: one more small read for an open stage, so not for lists."""
+    named = awaited(stage)
+    if stage.reviewer is not None or stage.state is not StageState.OPEN:
+        return named
+    absent = {person.id for person in _asked(stage)}
+    deputies = [deputy.display_name for deputy, principal in stand_ins(stage) if principal.id in absent]
+    if not deputies:
+        return named
+    more = f" or {len(deputies) - 3} more" if len(deputies) > 3 else ""
+    return f"{named}, or {' or '.join(deputies[:3])}{more}, who {'stands' if len(deputies) == 1 else 'stand'} in"
 
 
 def _asked(stage: ReviewStage) -> list[User]:

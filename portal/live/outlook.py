@@ -114,5 +114,5 @@ def _outcome(made: AccessRequest) -> str:
         return " and denied by policy: its page says why"
     if not made.is_pending:
         return f" and {made.status} at once: you find the credential in the app {made.app.name}"
-    names = [access.awaited(stage) for stage in made.open_stages]
+    names = [access.awaited_by_name(stage) for stage in made.open_stages]
     return f" and awaits {joined(names, 'and')}" if any(names) else ""

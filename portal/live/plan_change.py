@@ -111,7 +111,7 @@ def _fill_in(credential: Credential, given: Given, asked: Ask) -> bool:
 def _told(asked: access.AccessRequest) -> str:
     if not asked.is_pending:
         return f"{asked.number} has been submitted and {asked.status} at once. The secret stays as it is."
-    names = [access.awaited(stage) for stage in asked.open_stages]
+    names = [access.awaited_by_name(stage) for stage in asked.open_stages]
     return (
         f"{asked.number} has been submitted and awaits {policies.joined(names, 'and')}. The old plan holds until then."
     )

@@ -128,5 +128,5 @@ def _split(asked: Ask, weighed: Weighed, renewal: Renewal) -> dict[str, Any]:
 def _told(asked: access.AccessRequest) -> str:
     if not asked.is_pending:
         return f"{asked.number} has been submitted and {asked.status} at once."
-    names = policies.joined([access.awaited(stage) for stage in asked.open_stages], "and")
+    names = policies.joined([access.awaited_by_name(stage) for stage in asked.open_stages], "and")
     return f"{asked.number} has been submitted and awaits {names}. Your access goes on to its end meanwhile."

@@ -224,7 +224,7 @@ def _show(
         asked=asked,
         steps=access.path_of(asked),
         history=access.history_of(asked),
-        waits_for=access.awaited,
+        waits_for=access.awaited_by_name,
         usually=waiting_in_words(access.waiting_ahead(asked)),
         grants=access.grants_from(asked),
         conditions=access.conditions_of(asked),
