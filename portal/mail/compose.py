@@ -76,6 +76,8 @@ class Composer:
             EventKind.EXPIRY_NOTICED: expiry.noticed,
             EventKind.ACCESS_EXPIRED: expiry.ended,
             EventKind.POLICY_PROPOSED: seconding.policy,
+            EventKind.POLICY_ACTIVATED: seconding.policy_in_force,
+            EventKind.POLICY_SENT_BACK: seconding.policy_sent_back,
             EventKind.CHANGE_PROPOSED: seconding.change,
         }
 

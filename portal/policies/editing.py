@@ -19,7 +19,7 @@ from portal.accounts import Right, User, people_with_right
 from portal.catalog import ApiProduct, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
-from portal.events import EventKind, record
+from portal.events import EventKind, last_event, record
 from portal.policies.checks import Finding, Severity, Surroundings, check, is_sound
 from portal.policies.rules import NO_RULES, Policy, content_hash
 from portal.policies.staffable import can_staff
@@ -86,6 +86,12 @@ def second_persons(version: PolicyVersion) -> list[User]:
     """Everybody who could put this version in force: with the right to, and without a part in its text."""
     people = people_with_right(Right.EDIT_POLICIES, Right.EDIT_PRODUCTS)
     return [person for person in people if may_activate(version, person)]
+
+
+def asked_by(version: PolicyVersion) -> User | None:
+    """Who asked last for this version to be put in force; None where nobody has."""
+    event = last_event(EventKind.POLICY_PROPOSED, version)
+    return db.session.get(User, event.actor_id) if event is not None and event.actor_id is not None else None
 
 
 def findings_in(rules: Mapping[str, Any] | Policy, product: ApiProduct | None = None) -> list[Finding]:

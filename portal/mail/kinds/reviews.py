@@ -14,6 +14,12 @@ _LATE = {
     "expires": "4 December 2026, 17:00 UTC",
     "link": f"https://portal.example.com/admin/access-requests/{NUMBER}",
 }
+_POLICY = {
+    "policy": "Policy 4 (Standard paths)",
+    "scope": "all products",
+    "by_name": "Katherine Johnson",
+    "link": "https://portal.example.com/admin/policies/4",
+}
 REVIEW_MAILS = (
     MailKind(
         name="reminder",
@@ -109,12 +115,23 @@ REVIEW_MAILS = (
         when="The author of a policy asks for activation",
         placeholders={
             **EVERYWHERE,
-            "policy": "Policy 4 (Standard paths)",
-            "scope": "all products",
-            "by_name": "Katherine Johnson",
+            **_POLICY,
             "note": "Partners now need a legal review.",
-            "link": "https://portal.example.com/admin/policies/4",
         },
+    ),
+    MailKind(
+        name="policy_activated",
+        title="Policy put in force",
+        recipients="Whoever asked for its activation",
+        when="A second person puts it in force",
+        placeholders={**EVERYWHERE, **_POLICY},
+    ),
+    MailKind(
+        name="policy_sent_back",
+        title="Policy sent back",
+        recipients="Whoever asked for its activation",
+        when="Somebody else makes a draft of it again",
+        placeholders={**EVERYWHERE, **_POLICY, "reason": "Partners are asked by legal already."},
     ),
     MailKind(
         name="change_waiting",

@@ -118,3 +118,36 @@ def test_the_owners_of_a_product_hear_of_its_own_rules(admins):
     assert owner.email in told
     assert other.email not in told
     assert admins[0].email not in told
+
+
+def test_whoever_asked_is_told_that_it_is_in_force(admins):
+    first, second, third = admins
+    version = draft_by(first)
+    act(policies.change_draft, version, rules=rules("legal"), by=second, revision=version.version)
+
+    activate(proposed(version, second), third)
+
+    (message,) = mails("policy_activated")
+    assert message.recipient == second.email
+    golden(message, label=version.label, number=f"policies/{version.id}")
+
+
+def test_whoever_asked_is_told_that_it_was_sent_back_and_why(admins):
+    first, second, _ = admins
+    version = proposed(draft_by(first), first)
+
+    act(policies.send_back, version, by=second, revision=version.version, reason="Legal is asked already.")
+
+    (message,) = mails("policy_sent_back")
+    assert message.recipient == first.email
+    assert "Legal is asked already." in message.payload["text"]
+    golden(message, label=version.label, number=f"policies/{version.id}")
+
+
+def test_nobody_is_told_what_they_took_back_themselves(admins):
+    first, *_ = admins
+    version = proposed(draft_by(first), first)
+
+    act(policies.send_back, version, by=first, revision=version.version)
+
+    assert mails("policy_sent_back") == []
