@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from portal import access
-from portal.access import AccessRequest, DigestItem, ReviewStage, StageAssignee
+from portal.access import AccessRequest, DigestItem, QuestionState, ReviewStage, StageAssignee
 from portal.accounts import User
 from portal.db import now
 from portal.events import Draft
@@ -41,12 +41,16 @@ class LateMails:
     def expired(self, request: AccessRequest, reason: str, _by: Any) -> list[Draft]:
         """To the requester, and to everybody who had been asked."""
         values = {**self.composer.about(request), "reason": reason}
-        link = {"link": self._own_link(request), "yours": "yes", "theirs": ""}
+        link = {"link": self._own_link(request), "yours": "yes", "theirs": "", "advice": _advice(request)}
         asked = [a.user for stage in request.stages if stage.opened_at for a in stage.assignees]
         others = [person for person in asked if person.id != request.requester_id]
         return [
             *self._to([request.requester], "expired", {**values, **link}),
-            *self._to(others, "expired", {**values, "link": self._review_link(request), "yours": "", "theirs": "yes"}),
+            *self._to(
+                others,
+                "expired",
+                {**values, "link": self._review_link(request), "yours": "", "theirs": "yes", "advice": ""},
+            ),
         ]
 
     def unanswered(self, stage: ReviewStage, _reason: str, _by: Any) -> list[Draft]:
@@ -109,6 +113,14 @@ def told(moment: datetime | None) -> str:
 
 def _waiting(stage: ReviewStage) -> list[User]:
     return [assignee.user for assignee in stage.assignees if assignee.waits]
+
+
+def _advice(request: AccessRequest) -> str:
+    """What helps the next time: it depends on whose answer was missing."""
+    questions = (question for stage in request.stages for question in stage.questions)
+    if any(question.state is QuestionState.EXPIRED for question in questions):
+        return "it is best to say from the start what the reviewer wanted to know."
+    return "it is best to tell those who decide beforehand."
 
 
 def _line(item: DigestItem) -> str:

@@ -154,6 +154,7 @@ REQUEST_MAILS = (
             "reason": "Nobody gave the security approval in time.",
             "yours": "yes",
             "theirs": "",
+            "advice": "it is best to tell those who decide beforehand.",
             "link": f"https://portal.example.com/requests/{NUMBER}",
         },
     ),

@@ -86,6 +86,19 @@ def test_a_question_that_nobody_answers_is_brought_to_mind(clock, asked):
     golden(message, number=asked.number)
 
 
+def test_an_expiry_for_want_of_an_answer_does_not_blame_the_reviewers(clock, asked):
+    reviewer = asked.stages[0].active_assignees[0].user
+    with transaction():
+        access.ask(asked, by=reviewer, question="How many calls do you expect?")
+
+    wait(clock, 40)
+
+    text = to("expired", "grace@acme.example").payload["text"]
+    assert "not answered in time" in text
+    assert "it is best to say from the start what the reviewer wanted to know." in text
+    assert "those who decide beforehand" not in text
+
+
 def test_a_digest_lists_what_is_open_how_old_and_how_late(clock, asked):
     with transaction():
         access.plan_digests()
