@@ -73,6 +73,8 @@ def test_named_people_have_access_at_once_and_reveal_the_secret_in_their_app(bro
 
     assert page.path == f"/apps/{app.id}"
     assert "Route planner has emergency access now." in page.text("#messages")
+    assert "Emergency access works already" in page.text("#pending")
+    assert "after approval" not in page.text("#pending")
     assert "Emergency access It ends" in page.text(".credential")
     (asked,) = emergencies_asked()
     assert asked.reason == "Payments are down."
