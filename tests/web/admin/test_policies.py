@@ -257,3 +257,15 @@ def test_pages_cost_no_more_queries_with_more_products_and_versions(browser, sec
         counts.append((len(new), len(index)))
 
     assert counts[0] == counts[1]
+
+
+def test_a_draft_without_rules_says_what_decides_then(browser, admin, security):
+    everywhere = drafted(by=admin)
+    own = drafted(by=admin, product=make_product("Payments"))
+
+    assert "Without rules the plan decides alone" in browser(admin).get(f"/admin/policies/{everywhere.id}").text(
+        "#rules"
+    )
+    page = browser(admin).get(f"/admin/policies/{own.id}").text("#rules")
+    assert "the product follows those for all products" in page
+    assert "the plan decides" not in page
