@@ -15,13 +15,13 @@ from wtforms import (
     StringField,
     TextAreaField,
 )
-from wtforms.validators import DataRequired, InputRequired, Length, Optional
+from wtforms.validators import InputRequired, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from portal import access
 from portal.access import AccessRequest, Narrowing, RequestItem, ReviewStage
 from portal.errors import Invalid
-from portal.web import key_of
+from portal.web import Said, key_of
 from portal.web.password_again import short
 
 SHORT = Length(max=access.LONGEST_COMMENT)
@@ -120,7 +120,7 @@ class ApproveForm(StageForm):
 class RejectForm(StageForm):
     """A reviewer's no, which needs a reason; ``seen`` is the content that was on the screen."""
 
-    reason = TextAreaField("Reason", [DataRequired("Give a reason: the requester will read it."), SHORT])
+    reason = TextAreaField("Reason", [Said("Give a reason: the requester will read it."), SHORT])
     seen = StringField()
 
 
@@ -129,7 +129,7 @@ class AskForm(StageForm):
 
     question = TextAreaField(
         "Question",
-        [DataRequired("Write what you want to know."), SHORT],
+        [Said("Write what you want to know."), SHORT],
         description="Until it is answered nobody decides, and the clock of this review stands still.",
     )
 
@@ -138,9 +138,7 @@ class AddStageForm(StageForm):
     """One more review that a reviewer finds necessary."""
 
     added = SelectField("Stage", [InputRequired("Choose a stage.")], validate_choice=False)
-    because = TextAreaField(
-        "Why it is needed", [DataRequired("Say why this stage is needed."), SHORT], description=READ
-    )
+    because = TextAreaField("Why it is needed", [Said("Say why this stage is needed."), SHORT], description=READ)
 
 
 class StepBackForm(StageForm):
@@ -148,7 +146,7 @@ class StepBackForm(StageForm):
 
     back_reason = TextAreaField(
         "Why you step back",
-        [DataRequired("Say why you step back: the record keeps it."), SHORT],
+        [Said("Say why you step back: the record keeps it."), SHORT],
         description="Reviewers and auditors read it. You are not asked about this stage again.",
     )
 

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, SelectMultipleField, StringField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import Length
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from admin.changes import WAITS, four_eyes
@@ -16,7 +16,7 @@ from portal import access, accounts, apps, catalog, proposals
 from portal.accounts import Right, RoleName, User
 from portal.db import transaction
 from portal.errors import Conflict, NotAllowed
-from portal.web import current_person, done, found, page_of, page_url, render, requires, searched
+from portal.web import Said, current_person, done, found, page_of, page_url, render, requires, searched
 from portal.web.sessions import session_lifetime
 
 bp = Blueprint("users", __name__)
@@ -59,13 +59,13 @@ class RolesForm(FlaskForm):
 class ReasonForm(FlaskForm):
     """Why an account is closed or opened."""
 
-    reason = TextAreaField("Reason", [DataRequired("Give a reason: it stands in the record."), Length(max=1000)])
+    reason = TextAreaField("Reason", [Said("Give a reason: it stands in the record."), Length(max=1000)])
 
 
 class EndDelegationForm(FlaskForm):
     """Why an administrator ends somebody's standing in."""
 
-    reason = StringField("Reason", [DataRequired("Give a reason: both of them read it."), Length(max=300)])
+    reason = StringField("Reason", [Said("Give a reason: both of them read it."), Length(max=300)])
 
 
 class LeaveForm(ReasonForm):

@@ -25,6 +25,7 @@ from portal.access.staffing import open_stage
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import Right, RoleName, User, people_with_role
 from portal.apps import DeveloperApp
+from portal.blanks import is_blank
 from portal.catalog import PlanState
 from portal.db import Base, db, lock, now, pk
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -133,7 +134,7 @@ def lift_bar(bar: BreakGlassBar, *, by: User, reason: str) -> None:
     """Let a person break the glass again; never oneself."""
     if not by.may(Right.EDIT_POLICIES) or bar.user_id == by.id:
         raise NotAllowed("Another administrator has to lift this.")
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Say why.", field="reason")
     locked = lock(BreakGlassBar, bar.id)
     if locked is None or locked.lifted_at is not None:
@@ -194,7 +195,7 @@ def debt_of(person: User) -> AccessRequest | None:
 
 
 def _refuse_incomplete(envelope: Envelope, reason: str, minutes: int, step_up: str) -> None:
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Say what the emergency is.", field="reason")
     if len(reason) > LONGEST_REASON:
         raise Invalid(f"The reason is longer than {LONGEST_REASON} characters.", field="reason")

@@ -22,6 +22,7 @@ from portal.access.review import UNANSWERED, Review, ReviewStage, StageKind, Sta
 from portal.access.staffing import circle_of, is_asked, may_answer, open_in_turn, skip
 from portal.access.stated import differs_from, weighed_in
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed, PortalError
 from portal.events import EventKind, record
@@ -121,7 +122,7 @@ def reject(
     request: AccessRequest, *, by: User, reason: str, seen: str = "", stage_id: int | None = None
 ) -> AccessRequest:
     """Give this reviewer's no, which closes the request. Raises Invalid without a reason, and as ``approve`` does."""
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Give a reason: the requester will read it.", field="reason")
     locked, person = lock_request_for(request, by)
     return _say_no(locked, person, reason, seen, stage_id)
@@ -177,7 +178,7 @@ def reject_many(
     requests: Sequence[AccessRequest], *, by: User, reason: str, seen: Mapping[str, str] | None = None
 ) -> list[Outcome]:
     """Reject each request that this person may reject, with one reason; one line for each (C143)."""
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Give a reason: the requesters will read it.", field="reason")
 
     def act(locked: AccessRequest, person: User) -> AccessRequest:
@@ -301,7 +302,7 @@ def _voices(locked: AccessRequest, by: User, comment: str, seen: str, stage_id: 
 def _refuse_incomplete(stage: ReviewStage, saying: Approval) -> None:
     """Say what this stage demands of a yes and did not get."""
     template = stage.template
-    if template.get("reason_required") and not saying.comment.strip():
+    if template.get("reason_required") and is_blank(saying.comment):
         raise Invalid(f"{stage.name} asks for a reason with every decision.", field="comment")
     if template.get("step_up") and not saying.step_up:
         raise Invalid(f"{stage.name} asks for your password again before you approve.", field="password")

@@ -14,6 +14,7 @@ from sqlalchemy import ForeignKey, Index, Select, Text, or_, select
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.db import Base, db, lock, now, pk
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
@@ -96,7 +97,7 @@ def end_delegation(delegation: Delegation, *, by: User, reason: str = "") -> Non
         raise NotAllowed("This delegation is not yours to end.")
     if locked.is_over:
         raise Conflict("This delegation is over already.")
-    if by.id not in {locked.from_id, locked.to_id} and not reason.strip():
+    if by.id not in {locked.from_id, locked.to_id} and is_blank(reason):
         raise Invalid("Give a reason: both of them read it.", field="reason")
     locked.ended_at = now()
     record(EventKind.DELEGATION_ENDED, subject=locked, by=by, reason=reason.strip())

@@ -12,6 +12,7 @@ from portal.access.models import HELD_STATES, AccessRequest, Grant, GrantState, 
 from portal.access.review import UNANSWERED, StageState
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
+from portal.blanks import is_blank
 from portal.credentials import Credential
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -182,7 +183,7 @@ def held_through(credential: Credential) -> Sequence[Grant]:
 
 def said_why(reason: str) -> str:
     """The reason for ending or suspending somebody's access. Raises Invalid without one."""
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Give a reason: the app’s people will read it.", field="reason")
     if len(reason) > LONGEST_ENDING_REASON:
         raise Invalid(f"The reason is longer than {LONGEST_ENDING_REASON} characters.", field="reason")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship, sele
 from sqlalchemy.orm.attributes import flag_modified
 
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.catalog import ApiProduct, Environment, Plan
 from portal.db import Base, db, key, lock, now, pk, words
 from portal.errors import Conflict, Invalid, NotAllowed
@@ -126,7 +127,7 @@ def _refuse_others(by: User) -> None:
 
 def _refuse_unusable(terms: EnvelopeTerms, by: User) -> None:
     _refuse_others(by)
-    if not terms.name.strip():
+    if is_blank(terms.name):
         raise Invalid("Give it a name.", field="name")
     if not terms.product.is_requestable:
         raise Invalid(f"{terms.product.name} cannot be requested.", field="product")

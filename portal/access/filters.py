@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, String, UniqueConstraint, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.db import Base, db, lock, now, pk
 from portal.errors import Conflict, Invalid
 
@@ -34,7 +35,7 @@ class SavedFilter(Base):
 def save_filter(name: str, query: str, *, by: User) -> SavedFilter:
     """Keep a view of the queue. Raises Invalid without a name or with nothing to keep, Conflict for a taken name."""
     said = " ".join(name.split())
-    if not said or len(said) > LONGEST_FILTER_NAME:
+    if is_blank(said) or len(said) > LONGEST_FILTER_NAME:
         raise Invalid(f"Give the filter a name of at most {LONGEST_FILTER_NAME} characters.", field="name")
     if not query or len(query) > LONGEST_QUERY:
         raise Invalid("Choose a filter or search for something first.", field="name")

@@ -10,6 +10,7 @@ from portal.access.ending import withdraw_pending
 from portal.access.impact import refuse_unseen
 from portal.accounts import Right, User
 from portal.apps import DeveloperApp
+from portal.blanks import is_blank
 from portal.db import lock
 from portal.errors import Conflict, Invalid, NotFound
 from portal.events import EventKind, last_event
@@ -28,7 +29,7 @@ def transfer_app(app: DeveloperApp, to: User | None, *, by: User, reason: str, s
     locked = lock(DeveloperApp, app.id)
     if locked is None or not locked.is_live:
         raise NotFound("There is no such app.")
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Give a reason: it stands in the record, and both owners read it.", field="reason")
     refuse_unseen(locked, seen)
     emergencies = emergency_credentials(locked)

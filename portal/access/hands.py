@@ -11,6 +11,7 @@ from portal.access.models import AccessRequest
 from portal.access.review import AssigneeState, ReviewStage, StageAssignee, StageKind, StageState
 from portal.access.staffing import by_hand, circle_of, open_stage, restaff
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.db import db, now
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
@@ -23,7 +24,7 @@ def recuse(request: AccessRequest, *, by: User, stage_id: int, reason: str) -> N
     If nobody else is left the stage's fallback is asked.
     """
     locked, stage = _open_stage(request, stage_id, by)
-    if not reason.strip():
+    if is_blank(reason):
         raise Invalid("Say why you step back: the record keeps it.", field="reason")
     mine = _mine(stage, by)
     mine.state, mine.waits, mine.reason = AssigneeState.RECUSED, False, reason.strip()
@@ -109,7 +110,7 @@ def add_stage(request: AccessRequest, key: str, *, by: User, because: str) -> Re
     template = next((t for t in addable_stages(locked) if t.key == key), None)
     if template is None:
         raise Invalid("Choose one of the stages that can be added.", field="stage")
-    if not because.strip():
+    if is_blank(because):
         raise Invalid("Say why this stage is needed.", field="because")
     added = ReviewStage(
         key=template.key,

@@ -10,6 +10,7 @@ from typing import Any
 from portal.access.models import AccessRequest, RequestItem, RequestKind
 from portal.access.terms import content_hash, terms_of
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.catalog import Plan, offers_for
 from portal.db import now
 from portal.errors import Invalid
@@ -84,7 +85,7 @@ def lower_plans(request: AccessRequest) -> list[Plan]:
 def _narrow_line(item: RequestItem, less: Narrowing) -> None:
     because = less.declined.get(item.product_id)
     if because is not None:
-        if not because.strip():
+        if is_blank(because):
             raise Invalid(f"Say why {item.product.name} is not approved.", field="products")
         if len(because) > LONGEST_BECAUSE:
             told = f"Why {item.product.name} is not approved has to be told in {LONGEST_BECAUSE} characters."

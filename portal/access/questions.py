@@ -15,6 +15,7 @@ from portal.access.models import AccessRequest
 from portal.access.review import UNANSWERED, ReviewStage, StageState
 from portal.access.staffing import put_back
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.db import db, lock
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, record
@@ -111,7 +112,7 @@ def _go_on(stage: ReviewStage) -> None:
 
 def _said(text_: str, field: str, when_empty: str) -> str:
     said = text_.strip()
-    if not said:
+    if is_blank(said):
         raise Invalid(when_empty, field=field)
     if len(said) > LONGEST_COMMENT:
         raise Invalid(f"The text is longer than {LONGEST_COMMENT} characters.", field=field)

@@ -17,6 +17,7 @@ from portal.access.holdings import changing, held_by
 from portal.access.models import HELD_STATES, AccessRequest, CartItem, Grant, GrantState, RequestItem, RequestKind
 from portal.accounts import User
 from portal.apps import DeveloperApp
+from portal.blanks import is_blank
 from portal.catalog import Environment, Offer, Plan, chosen_versions
 from portal.credentials import Credential
 from portal.db import db, now
@@ -154,7 +155,7 @@ def reason_problems(items: Sequence[CartItem], reason: str) -> list[Problem]:
 
 def reason_fault(plan: Plan, reason: str) -> str:
     """What is wrong with a reason on this plan, in a sentence; empty when nothing is."""
-    if plan.reason_required and not reason.strip():
+    if plan.reason_required and is_blank(reason):
         return f"{plan.display_name} asks for a reason: say what you need the access for."
     return f"The reason is longer than {LONGEST_REASON} characters." if len(reason) > LONGEST_REASON else ""
 

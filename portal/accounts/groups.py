@@ -12,6 +12,7 @@ from sqlalchemy.orm import selectinload
 from portal.accounts.models import ReviewerGroup, User, group_member
 from portal.accounts.people import role_named
 from portal.accounts.rights import Right, RoleName
+from portal.blanks import is_blank
 from portal.db import db, lock
 from portal.errors import Conflict, Invalid, NotFound
 from portal.events import EventKind, record
@@ -35,7 +36,7 @@ def add_group(key: str, *, name: str, description: str = "", by: User | None) ->
     """A new, empty group. Raises Invalid for a key that is not short and plain, Conflict when it is taken."""
     if not _KEY.fullmatch(key):
         raise Invalid("Use two to forty small letters, digits and hyphens, beginning with a letter.", field="key")
-    if not name.strip():
+    if is_blank(name):
         raise Invalid("Give the group a name.", field="name")
     taken = select(ReviewerGroup.id).where((ReviewerGroup.key == key) | (ReviewerGroup.name == name.strip()))
     refusal = f"There is already a group called {name.strip()} or {key}."

@@ -12,6 +12,7 @@ from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
 from portal.apps.models import DeveloperApp, Visibility
+from portal.blanks import is_blank
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.events import EventKind, changed_fields, record
@@ -159,7 +160,7 @@ def _allowed(visibility: Visibility, owner: User) -> Visibility:
 
 def _check_name(name: str, *, owner: User, renamed: DeveloperApp | None = None) -> None:
     wanted = name.strip()
-    if not wanted:
+    if is_blank(wanted):
         raise Invalid("Give the app a name.", field="name")
     if len(wanted) > LONGEST_NAME:
         raise Invalid(f"The name is longer than {LONGEST_NAME} characters.", field="name")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from portal.accounts import RoleName, User
+from portal.blanks import is_blank
 from portal.catalog.models import Environment
 from portal.catalog.regions import UNION, region_code
 from portal.errors import Invalid
@@ -239,7 +240,7 @@ def _text(value: Any, label: str, field: str) -> str:
 
 
 def _measured(text: str, label: str, most: int, required: bool, field: str) -> str:
-    if required and not text:
+    if required and is_blank(text):
         raise Invalid(f"{label} is missing.", field=field)
     if len(text) > most:
         raise Invalid(f"{label} is too long: {len(text):,} characters where {most:,} fit.", field=field)

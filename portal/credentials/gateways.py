@@ -14,6 +14,7 @@ from sqlalchemy import String, bindparam, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.credentials.issue import Revealed
 from portal.credentials.secret import (
     GATEWAY_ID_PREFIX,
@@ -65,7 +66,7 @@ _QUESTION = Question(
 def add_gateway(name: str, *, by: User | None) -> Revealed:
     """A new gateway's client id and secret, shown this once. Raises Invalid, or Conflict for a name in use."""
     name = name.strip()
-    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+    if is_blank(name) or len(name) > LONGEST_NAME or not name.isprintable():
         raise Invalid(f"A gateway needs a name of at most {LONGEST_NAME} characters.")
     if any(gateway.name == name and gateway.revoked_at is None for gateway in gateways()):
         raise Conflict(f"There is already a gateway {name}. To exchange its secret, add one under another name first.")

@@ -14,6 +14,7 @@ from sqlalchemy import ForeignKey, String, select, update
 from sqlalchemy.orm import Mapped, joinedload, mapped_column, relationship
 
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.credentials.issue import USE_NOTED_EVERY
 from portal.credentials.secret import hash_secret, new_personal_token, well_formed
 from portal.db import Base, db, lock, now, pk
@@ -73,7 +74,7 @@ def make_personal_token(name: str, *, days: int, by: User, seen: int | None = No
     ``seen`` is the newest token that the form knew of, 0 for none: of two presses of one form the second makes none.
     """
     name = name.strip()
-    if not name or len(name) > LONGEST_TOKEN_NAME or not name.isprintable():
+    if is_blank(name) or len(name) > LONGEST_TOKEN_NAME or not name.isprintable():
         raise Invalid(f"Give the token a name of at most {LONGEST_TOKEN_NAME} characters.", field="name")
     if not 1 <= days <= MOST_TOKEN_DAYS:
         raise Invalid(f"Let the token end after 1 to {MOST_TOKEN_DAYS} days.", field="days")

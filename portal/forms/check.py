@@ -13,6 +13,7 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
+from portal.blanks import is_blank
 from portal.errors import Invalid
 from portal.forms.fields import LONGEST_LABEL, MOST_NUMBER, NOT_IN_A_LINE, Field, FieldType
 
@@ -231,7 +232,7 @@ def _words(field: Field, value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise _Wrong(f"{field.label} cannot be read.")
-    return value.strip()
+    return "" if is_blank(value) else value.strip()
 
 
 _PARSERS: dict[FieldType, Callable[[Field, Any], Any]] = {

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import joinedload
 
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.catalog import ApiProduct, Plan, may_edit_product
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid, NotAllowed, NotFound
@@ -207,7 +208,7 @@ def _locked(form: FormDefinition, by: User | None, revision: int | None) -> Form
 
 def _name(name: str) -> str:
     text = name.strip()
-    if not text:
+    if is_blank(text):
         raise Invalid("Give the form a name.", field="name")
     if len(text) > LONGEST_NAME or NOT_IN_A_LINE.search(text):
         raise Invalid(f"The name must be one line of at most {LONGEST_NAME} characters.", field="name")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from portal import access, catalog
 from portal.accounts import User
+from portal.blanks import is_blank
 from portal.catalog import OPEN_PRODUCT_STATES, ApiProduct, Plan, PlanState, ProductState
 from portal.db import db, lock, now
 from portal.errors import Conflict, Invalid
@@ -120,7 +121,7 @@ def retire_due_plan(plan_id: int) -> bool:
 def _refuse_unsaid(thing: ApiProduct | Plan, reason: str, seen: str) -> None:
     """Refuse to end something on numbers that are not true, or without a word to those who lose by it."""
     access.refuse_unseen(thing, seen)
-    if not reason.strip() and access.impact_of(thing).apps:
+    if is_blank(reason) and access.impact_of(thing).apps:
         raise Invalid("Give a reason: whoever loses access reads it.", field="reason")
 
 

@@ -9,13 +9,13 @@ from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import StringField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import Length
 
 from portal import access, accounts
 from portal.accounts import Right, WebSession
 from portal.db import transaction
 from portal.errors import Invalid, NotFound
-from portal.web import blame, current_person, done, found, public, render, signed_in
+from portal.web import Said, blame, current_person, done, found, public, render, signed_in
 from portal.web.account_mails import queue_account_mail
 from portal.web.limits import limits, of_account, of_address, times
 from portal.web.sessions import own_session, session_lifetime
@@ -38,7 +38,7 @@ SYSTEMS = (
 class NameForm(FlaskForm):
     """The name that others see."""
 
-    name = StringField("Name", [DataRequired("Enter your name."), Length(max=120)], render_kw={"autocomplete": "name"})
+    name = StringField("Name", [Said("Enter your name."), Length(max=120)], render_kw={"autocomplete": "name"})
 
 
 class Place(NamedTuple):

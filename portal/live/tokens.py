@@ -13,7 +13,7 @@ from portal.accounts import Right
 from portal.credentials import LONGEST_TOKEN_NAME, MOST_TOKEN_DAYS
 from portal.db import transaction
 from portal.errors import Conflict, Invalid
-from portal.web import WholeNumber, blame, current_person, done, key_of, render, requires
+from portal.web import Said, WholeNumber, blame, current_person, done, key_of, render, requires
 
 bp = Blueprint("tokens", __name__)
 _DAYS = f"Enter 1 to {MOST_TOKEN_DAYS} days."
@@ -25,7 +25,7 @@ class TokenForm(FlaskForm):
     name = StringField(
         "Name",
         [
-            DataRequired("Give the token a name."),
+            Said("Give the token a name."),
             Length(max=LONGEST_TOKEN_NAME, message=f"A name has at most {LONGEST_TOKEN_NAME} characters."),
         ],
     )

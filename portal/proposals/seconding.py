@@ -9,6 +9,7 @@ from sqlalchemy.orm import joinedload
 
 from portal import accounts, catalog
 from portal.accounts import Right, RoleName, User, people_with_right
+from portal.blanks import is_blank
 from portal.catalog import Plan
 from portal.db import db, lock
 from portal.errors import Invalid, NotAllowed, NotFound
@@ -78,7 +79,7 @@ def confirm(change: ProposedChange, *, by: User) -> ProposedChange:
 def refuse(change: ProposedChange, *, by: User, reason: str) -> ProposedChange:
     """Say no, as the second person, with the reason that the record keeps."""
     said = reason.strip()
-    if not said:
+    if is_blank(said):
         raise Invalid("Give a reason: the record keeps it.", field="reason")
     if len(said) > LONGEST_REASON:
         raise Invalid(f"The reason is longer than {LONGEST_REASON} characters.", field="reason")

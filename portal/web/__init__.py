@@ -10,7 +10,7 @@ from portal.web.converters import key_of, register_converters
 from portal.web.downloads import file_size, kept_file, register_sizes
 from portal.web.drawing import register_drawing
 from portal.web.errors import register_error_pages
-from portal.web.fields import WholeNumber
+from portal.web.fields import Said, WholeNumber
 from portal.web.framing import framed
 from portal.web.headers import register_headers
 from portal.web.lists import chosen, key_in_url, name_and_key_in_url, page_of, searched
@@ -24,6 +24,7 @@ from portal.web.step_up import step_up
 from portal.web.whereabouts import note_whereabouts, register_whereabouts
 
 __all__ = [
+    "Said",
     "WholeNumber",
     "blame",
     "chosen",

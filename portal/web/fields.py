@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import re
 
-from wtforms import IntegerField
+from wtforms import Field, Form, IntegerField
+from wtforms.validators import DataRequired, StopValidation
 from wtforms.widgets import TextInput
+
+from portal.blanks import is_blank
+
+
+class Said(DataRequired):
+    """A text of which something can be seen."""
+
+    def __call__(self, form: Form, field: Field) -> None:
+        """Stop with the message when nothing was said."""
+        if is_blank(field.data or ""):
+            field.errors = []  # one message is enough, as with DataRequired
+            raise StopValidation(self.message)
 
 
 class WholeNumber(IntegerField):

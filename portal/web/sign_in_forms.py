@@ -29,6 +29,7 @@ from portal import accounts
 from portal.accounts import User
 from portal.db import lock, transaction
 from portal.errors import Invalid
+from portal.web.fields import Said
 from portal.web.password_again import PasswordAgainForm, short
 from portal.web.writing import begin_writing
 
@@ -76,7 +77,7 @@ class SignInForm(LoginForm):
 class RegistrationForm(RegisterFormV2):
     """Name, email and a password. That an address is taken is told only to that address, by mail."""
 
-    name = StringField("Name", [DataRequired("Enter your name."), Length(max=120)], render_kw={"autocomplete": "name"})
+    name = StringField("Name", [Said("Enter your name."), Length(max=120)], render_kw={"autocomplete": "name"})
     email = _email(Length(max=254), EmailValidation(verify=True), unique_user_email, autocomplete="email")
     password = PasswordField(
         "Password", [InputRequired(_ENTER_PASSWORD), short], description=_LENGTH_HINT, render_kw=_NEW
