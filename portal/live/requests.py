@@ -9,7 +9,7 @@ from flask import Blueprint, Response, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 from wtforms import TextAreaField
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import Length
 
 from portal import access, forms, policies
 from portal.access import AccessRequest, QuestionState, RequestStatus, StageState
@@ -21,6 +21,7 @@ from portal.live import asking
 from portal.live.asking import Given
 from portal.live.outlook import waiting_in_words
 from portal.web import (
+    Said,
     chosen,
     current_person,
     done,
@@ -41,7 +42,7 @@ PAGE_SIZE = 25
 class AnswerForm(FlaskForm):
     """The answer to a reviewer's question."""
 
-    answer = TextAreaField("Answer", [DataRequired("Write an answer."), Length(max=access.LONGEST_COMMENT)])
+    answer = TextAreaField("Answer", [Said("Write an answer."), Length(max=access.LONGEST_COMMENT)])
 
 
 @bp.get("/requests")
