@@ -17,7 +17,7 @@ from portal.access.later import refuse_early
 from portal.access.locking import lock_request, lock_request_for, lock_requests_for
 from portal.access.models import AccessRequest, RequestKind, RequestStatus
 from portal.access.narrowing import Narrowing, narrow
-from portal.access.provisioning import provision
+from portal.access.provisioning import provision, refuse_impossible
 from portal.access.review import UNANSWERED, Review, ReviewStage, StageKind, StageState, Verdict
 from portal.access.staffing import circle_of, is_asked, may_answer, open_in_turn, skip
 from portal.access.stated import differs_from, weighed_in
@@ -92,6 +92,8 @@ def _say_yes(locked: AccessRequest, by: User, saying: Approval, seen: str = "") 
     for voice in voices:
         _refuse_incomplete(voice.stage, saying)
     narrow(locked, saying.less, by=by)
+    if locked.kind is not RequestKind.BREAK_GLASS:  # that access was given before
+        refuse_impossible(locked)  # now, and not after more people were asked for nothing
     _skip_declined(locked, but=[voice.stage for voice in voices])
     with db.session.no_autoflush:  # what each answer changes is written together
         for voice in voices:

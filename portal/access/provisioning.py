@@ -39,7 +39,7 @@ def provision(request: AccessRequest, *, by: User | None, until: datetime | None
     app or the chosen credential has ended meanwhile, a product is no longer open, or the app holds such access already;
     then nothing is made and nothing is approved.
     """
-    _refuse_if_over(request)
+    refuse_impossible(request)
     with db.session.no_autoflush:  # first everything is read, then everything is stored in one step
         decision = last_decision(request)
         _refuse_unanswered(request, decision)
@@ -172,7 +172,8 @@ def _put_on_terms(credential: Credential, request: AccessRequest, by: User | Non
     return ends_at
 
 
-def _refuse_if_over(request: AccessRequest) -> None:
+def refuse_impossible(request: AccessRequest) -> None:
+    """Raise Conflict when no access could be made of this, whoever approves it: something has ended or changed."""
     if not request.app.is_live:
         raise Conflict(f"The app {request.app.name} has been deleted, so {request.number} cannot be approved.")
     if not request.requester.active:
