@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from flask import flash, request, url_for
 from flask.typing import ResponseReturnValue
+from wtforms import TextAreaField
 
 from admin.review_forms import AddStageForm, ApproveForm, AskForm, PassOnForm, RejectForm, StageForm, StepBackForm
 from portal import access, accounts, catalog, forms
 from portal.access import AccessRequest, RequestKind, ReviewStage, Suggestion, Voice
 from portal.accounts import Right, User
+from portal.blanks import is_blank
 from portal.db import now, transaction
 from portal.errors import Conflict, Invalid
 from portal.web import blame, current_person, done, found, is_htmx, key_in_url, polled_until, render
@@ -62,6 +64,7 @@ def draw(asked: AccessRequest, *, status: int = 200, **given: StageForm) -> Resp
         voice=voice,
         in_hand=in_hand,
         came_back=next(iter(given), ""),
+        typed=[] if voice or (in_hand and "passing_on" in given) else _typed(given.values()),
         **shown,
         **_facts(asked, person, voice, in_hand),
         next_up=None if voices else _next_up(asked, person),
@@ -112,6 +115,12 @@ def reviewers() -> list[User]:
     """People who can review, by name, to be suggested."""
     people = accounts.people_with_right(Right.DECIDE_REQUESTS)
     return sorted(people, key=lambda person: person.display_name.casefold())[:SUGGESTED]
+
+
+def _typed(forms_back: Iterable[StageForm]) -> list[tuple[str, str]]:
+    """The texts of forms for which the page has no place any more, by their labels."""
+    fields = [field for form in forms_back for field in form if isinstance(field, TextAreaField)]
+    return [(field.label.text, field.data) for field in fields if not is_blank(field.data or "")]
 
 
 def _in_hand(asked: AccessRequest, person: User, voice: Voice | None, wanted: int | None) -> ReviewStage | None:
